@@ -1,0 +1,367 @@
+"""The contracts between the harness and its plug-ins: :class:`Refiner`, :class:`Task` and :class:`Pair`.
+
+This file imports no torch, so that planning and listing stay cheap; tensors appear in annotations alone.
+
+Who calls what, and when
+------------------------
+*prepare* ``Pair.source``/``Pair.target`` once → *fit* ``Refiner.fit`` once for each (pair, refiner seed) →
+*refine* ``Refiner.refine`` batch by batch over ``source_train`` and ``source_val`` → *train* ``Task.build``,
+``Task.loss`` → *score* ``Task.predict``, ``Task.statistics``, ``Task.score``. A refiner never sees the target's
+labels nor its test images, and never scores itself.
+"""
+
+from __future__ import annotations
+
+import enum
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from bench.data.imageset import ImageSet, UnlabelledImages
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+
+class UserError(Exception):
+    """A mistake of the user's: one line (asked, found, allowed, what to do), never a traceback."""
+
+
+class PluginError(Exception):
+    """A plug-in broke its contract; the cell fails with this reason and the run goes on."""
+
+
+class Frozen(BaseModel):
+    """Base of all parameter and specification models: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Limits(Frozen):
+    """Upper bounds on the images taken from each split; ``None`` takes all.
+
+    A pair must make smaller sets prefixes of larger ones.
+    """
+
+    source_images: int | None = None
+    target_images: int | None = None
+    test_images: int | None = None
+
+
+class Budget(Frozen):
+    """A named limit on work.
+
+    ``train_steps`` and ``batch_size`` bind every arm alike; ``name`` is what learned refiners size themselves by.
+    """
+
+    name: Literal["light", "standard", "paper"]
+    train_steps: int
+    batch_size: int
+
+
+class Need(enum.StrEnum):
+    """What a refiner's fit needs beyond images; a non-empty set ties the fit to one (task, model)."""
+
+    TASK_LOSS = "task_loss"
+    SOURCE_MODEL = "source_model"
+
+
+@dataclass(frozen=True)
+class Reads:
+    """Label columns of the source that a refiner reads: required ones, and ones it uses if there."""
+
+    required: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()
+
+    def __or__(self, names: frozenset[str]) -> frozenset[str]:
+        return self.required | self.optional | names
+
+
+@dataclass(frozen=True)
+class LabelSpace:
+    """What a task must know of a pair to build a model: class names (in id order) and the image size in pixels."""
+
+    class_names: tuple[str, ...]
+    width: int
+    height: int
+
+
+# ---------------------------------------------------------------------------------------------- refiners
+
+
+@dataclass(frozen=True)
+class FitContext:
+    """What ``Refiner.fit`` gets beside the images.
+
+    Attributes
+    ----------
+    generator: seeded ``torch.Generator`` on the CPU; the only source of randomness a fit may use.
+    device: where to put networks.
+    progress: call ``progress(step, n_steps, loss)`` to show life on the terminal.
+    build, loss, predict: of the task and model at hand (``Need.TASK_LOSS``), otherwise ``None``.
+    source_model: the network trained on plain source, in eval mode (``Need.SOURCE_MODEL``), otherwise ``None``.
+    """
+
+    generator: torch.Generator
+    device: torch.device
+    progress: Callable[[int, int, float], None]
+    build: Callable[[], nn.Module] | None = None
+    loss: Callable[[Any, dict[str, Tensor]], Tensor] | None = None
+    predict: Callable[[nn.Module, dict[str, Tensor]], dict[str, np.ndarray]] | None = None
+    source_model: nn.Module | None = None
+
+
+@dataclass(frozen=True)
+class RefineBatch:
+    """A batch of source images to rewrite.
+
+    Attributes
+    ----------
+    inputs: ``image`` float32 ``(B, 3, H, W)`` in [0, 1]; ``sensor_depth_m`` float32 ``(B, H, W)`` where the pair has it.
+    labels: the columns named in ``Refiner.reads`` that the pair has; read, never rewritten.
+    split, rows: where the images come from: ``source_train`` or ``source_val``, and ``(B,)`` int64 positions in it.
+    """
+
+    inputs: dict[str, Tensor]
+    labels: dict[str, Tensor]
+    split: str
+    rows: np.ndarray
+
+
+class Refiner(ABC):
+    """Rewrites synthetic images so that a model trained on them does better on real ones.
+
+    Write ``fit`` (learn from labelled-by-``reads`` source and unlabelled target), ``refine`` (rewrite a batch) and
+    the state pair; declare the class attributes. Hyper-parameters live in ``Params`` with the paper's defaults and
+    reach you as ``self.params``; ``fda:beta=0.05`` on the command line sets one of them.
+
+    Class attributes
+    ----------------
+    name: what users type; lower case.
+    version: raise it whenever outputs change, so that cached results are not mistaken for new ones.
+    reads: source label columns used; a pair without a required one is refused at planning.
+    needs: see :class:`Need`.
+    views: refined samples stored for each source image (an instance attribute may depend on ``Params``).
+    Params: pydantic model of the hyper-parameters.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    reads: ClassVar[Reads] = Reads()
+    needs: ClassVar[frozenset[Need]] = frozenset()
+    Params: ClassVar[type[Frozen]] = Frozen
+    views: int = 1
+
+    def __init__(self, params: Frozen | None = None) -> None:
+        self.params: Any = self.Params() if params is None else params
+
+    @abstractmethod
+    def fit(self, source: ImageSet, target: UnlabelledImages, budget: Budget, context: FitContext) -> None:
+        """Learn from source (inputs and the columns in ``reads``) and unlabelled target images."""
+
+    @abstractmethod
+    def refine(self, batch: RefineBatch, generators: Sequence[torch.Generator]) -> dict[str, Tensor]:
+        """Rewrite a batch.
+
+        Returns the keys of ``batch.inputs`` in the order and sizes they came; ``image`` float32 in [0, 1].
+        ``generators[i]`` is seeded by (refiner seed, split, row, view) of image ``i``: use it for anything random, and the
+        output depends neither on the batch size nor on where a killed run stopped. Do not modify ``batch``.
+        """
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All that ``fit`` learned, as named tensors (stored as safetensors)."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Restore what :meth:`state_dict` returned; ``refine`` then gives bit-equal output on a CPU."""
+        if state:
+            raise PluginError(f"refiner {self.name!r} stores a state but does not define load_state_dict")
+
+
+# ------------------------------------------------------------------------------------------------- tasks
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A score: how to name, scale and read it.
+
+    ``scale`` turns the stored value into the printed one (accuracy is stored in [0, 1], printed in %).
+    """
+
+    name: str
+    higher_is_better: bool
+    unit: str
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A network that a task can train, and what planning must know of it without building it.
+
+    ``batch_norm`` is ``None`` where only building tells (any timm name); then the arm ``adabn`` is checked at run time.
+    ``ms_per_image`` is a prior for the dry run's estimate: one training step on one CPU core, divided by the batch.
+    """
+
+    name: str
+    batch_norm: bool | None
+    ms_per_image: float
+    summary: str
+
+
+class ModelParams(Frozen):
+    """Options after a model's name: ``tf_efficientnet_lite0:pretrained=bundled``.
+
+    ``pretrained`` is ``none``, ``bundled`` (:mod:`bench.weights`), or the path of a ``.safetensors`` or ``.pth`` file.
+    """
+
+    pretrained: str = "none"
+
+
+class Task(ABC):
+    """A label type with its loss, metrics and models. Stateless: networks and tensors are passed in.
+
+    Class attributes
+    ----------------
+    labels, inputs: names of the columns used.
+    metrics: the primary one first.
+    augmentations: the transforms legal for these labels, of :data:`bench.training.TRANSFORMS`.
+    budgets: steps and batch size for each budget name.
+    default_model: what a suite that names no model trains.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    labels: ClassVar[tuple[str, ...]]
+    inputs: ClassVar[tuple[str, ...]] = ("image",)
+    metrics: ClassVar[tuple[Metric, ...]]
+    augmentations: ClassVar[frozenset[str]]
+    budgets: ClassVar[Mapping[str, Budget]]
+    default_model: ClassVar[str]
+
+    @abstractmethod
+    def models(self) -> Mapping[str, ModelSpec]:
+        """The networks by name that ``list`` shows; ``model`` may accept more."""
+
+    @abstractmethod
+    def model(self, name: str) -> ModelSpec:
+        """The network called ``name``; raises :class:`UserError` with the nearest right name otherwise."""
+
+    @abstractmethod
+    def build(self, model: str, params: ModelParams, space: LabelSpace, generator: torch.Generator) -> nn.Module:
+        """A network, its weights drawn from ``generator`` alone; maps ``{'image': (B, 3, H, W)}`` in [0, 1] to an output."""
+
+    @abstractmethod
+    def loss(self, output: Any, labels: dict[str, Tensor]) -> Tensor:
+        """Scalar training loss of a batch."""
+
+    @abstractmethod
+    def predict(self, network: nn.Module, inputs: dict[str, Tensor]) -> dict[str, np.ndarray]:
+        """Predictions of a batch, one row an image; the caller has set eval mode and inference mode."""
+
+    @abstractmethod
+    def statistics(
+        self, predictions: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], space: LabelSpace
+    ) -> dict[str, np.ndarray]:
+        """Per-image sufficient statistics, one row an image: all that the scores are computed from."""
+
+    @abstractmethod
+    def score(self, statistics: Mapping[str, np.ndarray], space: LabelSpace) -> dict[str, float]:
+        """Every metric by name, from statistics alone."""
+
+    @abstractmethod
+    def contributions(self, statistics: Mapping[str, np.ndarray], space: LabelSpace) -> np.ndarray:
+        """``(N,) float64`` per-image contributions whose mean is the primary metric.
+
+        Jackknife pseudo-values where the metric is not a mean over images. Intervals over images rest on them.
+        """
+
+
+# ------------------------------------------------------------------------------------------------- pairs
+
+
+@dataclass(frozen=True)
+class TargetSplits:
+    """The real side of a pair.
+
+    Attributes
+    ----------
+    train: ``target_train``; only its inputs ever leave this object (refiners, ``adabn``).
+    labelled_rows: ``(K,) int64`` rows of ``train`` that carry labels: ``target_train_labelled``.
+    test: ``target_test``; disjoint from ``train`` by content and near-duplicate hash.
+    groups: ``(N_test,) int64`` capture sequence of each test image where neighbours are not independent, else ``None``.
+    """
+
+    train: ImageSet
+    labelled_rows: np.ndarray
+    test: ImageSet
+    groups: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class SourceSplits:
+    """The synthetic side: training set, held-out set, and as much again for the arm ``source@2N`` (or ``None``)."""
+
+    train: ImageSet
+    val: ImageSet
+    extra: ImageSet | None = None
+
+
+class Pair(ABC):
+    """One source and one target over the same label space, with fixed splits.
+
+    Class attributes
+    ----------------
+    source_labels, target_labels: label columns that each side has; planning refuses arms and refiners on them.
+    renders_more: whether ``source(…).extra`` exists (arm ``source@2N``).
+    stand_in: the target is rendered, and is called so everywhere; never "real".
+    redistributable: whether published pages may show its images.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    title: ClassVar[str]
+    tasks: ClassVar[frozenset[str]]
+    class_names: ClassVar[tuple[str, ...]]
+    source_labels: ClassVar[frozenset[str]]
+    target_labels: ClassVar[frozenset[str]]
+    renders_more: ClassVar[bool] = False
+    stand_in: ClassVar[bool] = False
+    redistributable: ClassVar[bool] = False
+    licence: ClassVar[str]
+    citation: ClassVar[str]
+
+    @abstractmethod
+    def size(self, task: str, budget: str) -> tuple[int, int]:
+        """Working width and height in pixels."""
+
+    @abstractmethod
+    def counts(self, limits: Limits) -> dict[str, int]:
+        """Images a split will have at most, without making them (for the dry run)."""
+
+    @abstractmethod
+    def source(self, size: tuple[int, int], limits: Limits) -> SourceSplits:
+        """Render or read the synthetic side."""
+
+    @abstractmethod
+    def target(self, size: tuple[int, int], limits: Limits) -> TargetSplits:
+        """Read the real side."""
+
+
+@dataclass(frozen=True)
+class Described:
+    """A plug-in choice made concrete: everything that determines its behaviour, by description.
+
+    ``digest`` is that of the plug-in's source file (empty for built-ins, whose ``version`` speaks for them);
+    ``contents`` are digests of the files and folders that its parameters name.
+    """
+
+    name: str
+    version: int
+    params: dict[str, Any] = field(default_factory=dict)
+    digest: str = ""
+    contents: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Image sets, pairs and the embedded renderers. Nothing here imports torch."""

@@ -1,0 +1,185 @@
+"""Labelled and unlabelled image sets as columns.
+
+An :class:`ImageSet` is a bundle of equally long columns, one array each, never a list of sample objects.
+Columns come in three kinds (DESIGN §4):
+
+* *inputs*, what a model may see at test time: ``image`` ``(N, H, W, 3)`` uint8 RGB, ``sensor_depth_m``;
+* *labels*, what it must predict: ``class_id``, ``foreground``, ``mask`` …;
+* *geometry*, what relates pixels to the world: ``intrinsics`` …
+
+A refiner receives :class:`UnlabelledImages`, a type that has no labels to reach for. Arrays may be memory
+maps: rows are gathered with :meth:`Column.take`, so a set larger than memory stays on disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+
+class DataError(ValueError):
+    """Data that breaks the contract; the message is one line for the user."""
+
+
+@dataclass(frozen=True)
+class ColumnSpec:
+    """What a column of a given name must look like."""
+
+    kind: Literal["input", "label", "geometry"]
+    dtype: str
+    row_shape: tuple[int | None, ...]
+    meaning: str
+
+
+COLUMNS: dict[str, ColumnSpec] = {
+    "image": ColumnSpec("input", "uint8", (None, None, 3), "RGB, 0..255"),
+    "sensor_depth_m": ColumnSpec("input", "float32", (None, None), "metres along the view axis, 0 = unknown"),
+    "class_id": ColumnSpec("label", "int64", (), "0..n_classes-1"),
+    "quaternion": ColumnSpec("label", "float32", (4,), "w, x, y, z; unit norm"),
+    "mask": ColumnSpec("label", "uint8", (None, None), "class ids, 255 = ignore"),
+    "foreground": ColumnSpec("label", "bool", (None, None), "True where the object is"),
+    "depth_m": ColumnSpec("label", "float32", (None, None), "metres along the view axis, 0 = unknown"),
+    "intrinsics": ColumnSpec("geometry", "float32", (4,), "fx, fy, cx, cy in pixels"),
+    "native_size": ColumnSpec("geometry", "int64", (2,), "width, height in pixels"),
+}
+
+
+def array_digest(array: np.ndarray) -> str:
+    """SHA-256 (hex) of dtype, shape and C-order bytes: equal pixels, equal digest."""
+    array = np.ascontiguousarray(array)
+    digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
+    digest.update(array.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Column:
+    """One array, optionally seen through a row map (``rows[i]`` is the array row of sample ``i``).
+
+    Row maps let a labelled subset share the images of its superset, and let several refined views of one
+    source image share its label, with nothing copied.
+    """
+
+    array: np.ndarray
+    rows: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.array) if self.rows is None else len(self.rows)
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        """Rows ``indices`` ``(B,) int64`` as a new array ``(B, …)`` of the column's dtype."""
+        return np.asarray(self.array[indices if self.rows is None else self.rows[indices]])
+
+    def through(self, rows: np.ndarray) -> Column:
+        """The same array seen through ``rows`` (composed with the map that is already there)."""
+        return Column(self.array, rows if self.rows is None else self.rows[rows])
+
+
+@dataclass(frozen=True)
+class UnlabelledImages:
+    """Inputs and assets without labels: all that a refiner may know of the target domain.
+
+    Parameters
+    ----------
+    columns: input columns by name (``image`` always there).
+    assets: arrays of the whole set, e.g. ``background_template`` ``(H, W, 3)`` uint8.
+
+    Raises
+    ------
+    DataError: a column that is not an input, of the wrong dtype or shape, or of another length.
+    """
+
+    columns: Mapping[str, Column]
+    assets: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check(self.columns, allowed=("input",))
+
+    @property
+    def n_images(self) -> int:
+        return len(self.columns["image"])
+
+    def images(self, indices: np.ndarray | None = None) -> np.ndarray:
+        """Images ``indices`` (all by default), ``(B, H, W, 3)`` uint8 RGB."""
+        indices = np.arange(self.n_images) if indices is None else indices
+        return self.columns["image"].take(indices)
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Inputs, labels and geometry of one split; see the module's docstring for the columns.
+
+    Raises
+    ------
+    DataError: no image, an unknown column, a wrong dtype or shape, or columns of different length.
+    """
+
+    columns: Mapping[str, Column]
+    assets: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check(self.columns, allowed=("input", "label", "geometry"))
+
+    @classmethod
+    def from_arrays(cls, assets: Mapping[str, np.ndarray] | None = None, **arrays: np.ndarray) -> ImageSet:
+        """A set of plain arrays: ``ImageSet.from_arrays(image=…, class_id=…)``."""
+        return cls({name: Column(array) for name, array in arrays.items()}, assets or {})
+
+    @property
+    def n_images(self) -> int:
+        return len(self.columns["image"])
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        height, width = self.columns["image"].array.shape[1:3]
+        return width, height
+
+    def names(self, kind: str) -> tuple[str, ...]:
+        """Names of the columns of a kind: ``input``, ``label`` or ``geometry``."""
+        return tuple(name for name in self.columns if COLUMNS[name].kind == kind)
+
+    def take(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        """All columns at rows ``indices`` ``(B,) int64``."""
+        return {name: column.take(indices) for name, column in self.columns.items()}
+
+    def select(self, rows: np.ndarray) -> ImageSet:
+        """The subset at ``rows``, sharing this set's arrays."""
+        return ImageSet({name: column.through(rows) for name, column in self.columns.items()}, self.assets)
+
+    def only(self, names: frozenset[str]) -> ImageSet:
+        """Inputs plus those of ``names`` that are here: what a refiner may read."""
+        keep = {n: c for n, c in self.columns.items() if COLUMNS[n].kind == "input" or n in names}
+        return ImageSet(keep, self.assets)
+
+    def unlabelled(self) -> UnlabelledImages:
+        """The view a refiner gets of the target domain."""
+        return UnlabelledImages({n: self.columns[n] for n in self.names("input")}, self.assets)
+
+
+def _check(columns: Mapping[str, Column], allowed: tuple[str, ...]) -> None:
+    if "image" not in columns:
+        raise DataError(f"an image set needs the column 'image'; found {sorted(columns) or 'no column'}")
+    n_images = len(columns["image"])
+    if n_images == 0:
+        raise DataError("an image set needs at least one image; found none")
+    for name, column in columns.items():
+        spec = COLUMNS.get(name)
+        if spec is None or spec.kind not in allowed:
+            known = sorted(n for n, s in COLUMNS.items() if s.kind in allowed)
+            raise DataError(f"column {name!r} is not allowed here; allowed: {', '.join(known)}")
+        shape = column.array.shape[1:]
+        fits = len(shape) == len(spec.row_shape) and all(
+            want is None or want == have for want, have in zip(spec.row_shape, shape, strict=True)
+        )
+        if column.array.dtype != np.dtype(spec.dtype) or not fits:
+            raise DataError(
+                f"column {name!r} is {column.array.dtype} with rows of shape {shape}; "
+                f"expected {spec.dtype} with rows of shape {spec.row_shape} ({spec.meaning})"
+            )
+        if len(column) != n_images:
+            raise DataError(f"column {name!r} has {len(column)} rows, but there are {n_images} images")
