@@ -15,7 +15,7 @@ from __future__ import annotations
 import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -82,8 +82,7 @@ class Reads:
         return self.required | self.optional | names
 
 
-@dataclass(frozen=True)
-class LabelSpace:
+class LabelSpace(Frozen):
     """What a task must know of a pair to build a model: class names (in id order) and the image size in pixels."""
 
     class_names: tuple[str, ...]
@@ -122,7 +121,7 @@ class RefineBatch:
 
     Attributes
     ----------
-    inputs: ``image`` float32 ``(B, 3, H, W)`` in [0, 1]; ``sensor_depth_m`` float32 ``(B, H, W)`` where the pair has it.
+    inputs: ``image`` float32 ``(B, 3, H, W)`` in [0, 1]; ``sensor_depth_m`` float32 ``(B, H, W)`` if the pair has it.
     labels: the columns named in ``Refiner.reads`` that the pair has; read, never rewritten.
     split, rows: where the images come from: ``source_train`` or ``source_val``, and ``(B,)`` int64 positions in it.
     """
@@ -169,8 +168,8 @@ class Refiner(ABC):
         """Rewrite a batch.
 
         Returns the keys of ``batch.inputs`` in the order and sizes they came; ``image`` float32 in [0, 1].
-        ``generators[i]`` is seeded by (refiner seed, split, row, view) of image ``i``: use it for anything random, and the
-        output depends neither on the batch size nor on where a killed run stopped. Do not modify ``batch``.
+        ``generators[i]`` is seeded by (refiner seed, split, row, view) of image ``i``: use it for anything random, and
+        the output depends neither on the batch size nor on where a killed run stopped. Do not modify ``batch``.
         """
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -253,7 +252,10 @@ class Task(ABC):
 
     @abstractmethod
     def build(self, model: str, params: ModelParams, space: LabelSpace, generator: torch.Generator) -> nn.Module:
-        """A network, its weights drawn from ``generator`` alone; maps ``{'image': (B, 3, H, W)}`` in [0, 1] to an output."""
+        """A network with weights drawn from ``generator`` alone.
+
+        It maps a batch of inputs, ``{'image': (B, 3, H, W) in [0, 1]}``, to an output that ``loss`` understands.
+        """
 
     @abstractmethod
     def loss(self, output: Any, labels: dict[str, Tensor]) -> Tensor:
@@ -352,8 +354,7 @@ class Pair(ABC):
         """Read the real side."""
 
 
-@dataclass(frozen=True)
-class Described:
+class Described(Frozen):
     """A plug-in choice made concrete: everything that determines its behaviour, by description.
 
     ``digest`` is that of the plug-in's source file (empty for built-ins, whose ``version`` speaks for them);
@@ -362,6 +363,12 @@ class Described:
 
     name: str
     version: int
-    params: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any] = {}
     digest: str = ""
-    contents: dict[str, str] = field(default_factory=dict)
+    contents: dict[str, str] = {}
+
+    def identity(self) -> dict[str, Any]:
+        """What ids are hashed from: a path counts by its content, never by where it lies."""
+        described = self.model_dump()
+        described["params"] = {key: value for key, value in self.params.items() if key not in self.contents}
+        return described

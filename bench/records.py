@@ -134,7 +134,7 @@ class Record(_Strict):
     groups: Array | None = None
     seeds: dict[str, int] = {}
     digests: dict[str, str] = {}
-    """Content digests: ``training`` (action key of the training: equal for cells that share one), ``weights``, ``test``."""
+    """``training`` (action key of the training: equal for cells that share one), ``weights``, ``test``."""
     versions: dict[str, str] = {}
     environment: dict[str, str] = {}
     cost: Cost = Cost()

@@ -1,0 +1,161 @@
+"""The augmentations of recipe ``strong``: batched tensor transforms with parameters of their own for every image.
+
+Order: one affine warp (zoom, shift, flip, rotate) → colour → blur → occlusion → noise; a task says which are legal
+for its labels, recipe ``plain`` uses none. Images are float32 ``(B, 3, H, W)`` in [0, 1] before and after.
+
+================  ====================================================================================  =========
+transform         parameters, drawn for each image                                                      applied to
+================  ====================================================================================  =========
+zoom, shift       scale log-uniform in 1/1.25..1.25; ± 1/8 of each side (4 of 32 px, as on CIFAR)        all
+rotate, flip      ± 15°; left-right                                                                     all; half
+colour            brightness, contrast, saturation 0.6..1.4, hue ± 0.1 turn; then grey                  0.8; 0.2
+blur              Gaussian, σ uniform in 0.1..1 px at 32 px, in proportion at other sizes               half
+occlusion         one rectangle of one random colour, 2..20 % of the area, aspect 1/3..3                half
+noise             Gaussian, σ uniform in 0..0.1, independent in pixels and channels                     all
+================  ====================================================================================  =========
+
+The colour strengths are SimCLR's for 32 px images (Chen et al. 2020, App. B.9: strength 0.5, grey 0.2), the rectangle
+is Random Erasing's (Zhong et al. 2017) with smaller areas. Inversion is left out, as in RandAugment and SimCLR: which
+polarity a target has is not ours to guess. Own code, because torchvision's v2 transforms draw one set of parameters
+for a whole batch, from the global generator.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from bench.api import PluginError
+
+GEOMETRIC = frozenset({"zoom", "shift", "flip", "rotate"})
+PHOTOMETRIC = frozenset({"colour", "blur", "noise", "occlusion"})
+TRANSFORMS = GEOMETRIC | PHOTOMETRIC
+
+_UNMOVED = frozenset({"image", "class_id"})
+"""Columns that a warp of the image leaves right: the image itself, and labels that have no place in it."""
+
+_GREY = (0.299, 0.587, 0.114)
+"""ITU-R BT.601 luma."""
+
+
+def augment(batch: dict[str, Tensor], legal: frozenset[str], generator: Generator) -> dict[str, Tensor]:
+    """A new batch with ``image`` transformed by every transform in ``legal``; other columns as they were.
+
+    Parameters
+    ----------
+    batch: columns of ``B`` images; ``image`` float32 ``(B, 3, H, W)`` in [0, 1]; left unchanged.
+    legal: names out of :data:`TRANSFORMS`.
+    generator: the only source of randomness; on the device of the images.
+
+    Raises
+    ------
+    PluginError: an unknown transform, or a geometric one beside labels that would have to move with the pixels.
+    """
+    if unknown := sorted(legal - TRANSFORMS):
+        raise PluginError(
+            f"augmentation {unknown[0]!r} does not exist; a task may list: {', '.join(sorted(TRANSFORMS))}"
+        )
+    image = batch["image"].contiguous()
+    if geometric := legal & GEOMETRIC:
+        if left_behind := sorted(batch.keys() - _UNMOVED):
+            raise PluginError(
+                f"augmentation {min(geometric)!r} moves pixels but not the column {left_behind[0]!r}; "
+                f"a task with that column may list: {', '.join(sorted(PHOTOMETRIC))}"
+            )
+        image = warp(image, sample_affine(len(image), geometric, generator))
+    if "colour" in legal:
+        image = _colour(image, generator)
+    if "blur" in legal:
+        image = _blur(image, generator)
+    if "occlusion" in legal:
+        image = _occlude(image, generator)
+    if "noise" in legal:
+        image = _add_noise(image, generator)
+    return batch | {"image": image}
+
+
+def sample_affine(n_images: int, names: frozenset[str], generator: Generator) -> Tensor:
+    """``(n_images, 2, 3)`` maps from output to input coordinates, both −1..1 across the image (x, y), by the geometric ``names``."""
+    ones = torch.ones(n_images, device=generator.device)
+    zoom = (1 / 1.25) ** _uniform(n_images, -1, 1, generator) if "zoom" in names else ones
+    angle = _uniform(n_images, -math.pi / 12, math.pi / 12, generator) if "rotate" in names else 0 * ones
+    mirror = 1 - 2 * _chosen(n_images, 0.5, generator).float() if "flip" in names else ones
+    shift = _uniform((n_images, 2), -0.25, 0.25, generator) if "shift" in names else ones.new_zeros(n_images, 2)
+    cos, sin = zoom * angle.cos(), zoom * angle.sin()
+    linear = torch.stack([mirror * cos, -mirror * sin, sin, cos], dim=1).view(-1, 2, 2)
+    return torch.cat([linear, shift[:, :, None]], dim=2)
+
+
+def warp(image: Tensor, affine: Tensor) -> Tensor:
+    """``image`` ``(B, C, H, W)`` sampled bilinearly at ``affine`` ``(B, 2, 3)`` of its grid; the border extends outwards."""
+    grid = functional.affine_grid(affine, list(image.shape), align_corners=False)
+    return functional.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def _colour(image: Tensor, generator: Generator) -> Tensor:
+    """Brightness, contrast, saturation and hue are affine maps of (R, G, B): one 3×3 matrix and offset an image."""
+    n = len(image)
+    jittered = _chosen(n, 0.8, generator)
+    brightness, contrast, saturation = _uniform((3, n), 0.6, 1.4, generator).where(jittered, 1.0)
+    hue = _uniform(n, -0.2 * math.pi, 0.2 * math.pi, generator).where(jittered, 0.0)
+    saturation = saturation.where(~_chosen(n, 0.2, generator), 0.0)
+
+    identity = torch.eye(3, device=image.device)
+    to_grey = torch.tensor(_GREY, device=image.device).expand(3, 3)
+    # Rodrigues' rotation about the grey axis (1, 1, 1)/√3.
+    onto_axis = torch.full_like(identity, 1 / 3)
+    across = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]], device=image.device) / math.sqrt(3)
+    cos, sin = hue.cos()[:, None, None], hue.sin()[:, None, None]
+    rotation = cos * identity + sin * across + (1 - cos) * onto_axis
+    mix = to_grey + saturation[:, None, None] * (identity - to_grey)
+    matrix = (brightness * contrast)[:, None, None] * (mix @ rotation)
+    # Contrast leaves the image's mean grey where it is; saturation and hue (nearly) do.
+    mean_grey = image.mean(dim=(2, 3)) @ to_grey[0]
+    offset = (brightness * (1 - contrast) * mean_grey)[:, None, None]
+    return torch.baddbmm(offset, matrix, image.flatten(2)).clamp_(0, 1).view_as(image)
+
+
+def _blur(image: Tensor, generator: Generator) -> Tensor:
+    """A Gaussian along each axis as a product with a ``(size, size)`` matrix whose rows sum to 1, border included."""
+    rows = _chosen(len(image), 0.5, generator).nonzero()[:, 0]
+    sigma = _uniform(len(rows), 0.1, 1.0, generator) * (max(image.shape[-2:]) / 32)
+    vertical, horizontal = (_gaussian_matrix(size, sigma)[:, None] for size in image.shape[-2:])
+    return image.index_copy(0, rows, vertical @ image[rows] @ horizontal.mT)
+
+
+def _gaussian_matrix(size: int, sigma: Tensor) -> Tensor:
+    """``(len(sigma), size, size)`` row-normalised ``exp(−(i − j)²/2σ²)``."""
+    i = torch.arange(size, device=sigma.device)
+    exponent = -(i[:, None] - i).square() / (2 * sigma.square()[:, None, None])
+    # Weights below e⁻²⁰ become zero: as denormal numbers they made the product ten times slower.
+    return exponent.masked_fill_(exponent < -20, -math.inf).softmax(dim=-1)
+
+
+def _occlude(image: Tensor, generator: Generator) -> Tensor:
+    n, _, height, width = image.shape
+    area = _uniform(n, 0.02, 0.2, generator) * _chosen(n, 0.5, generator)
+    aspect = 3 ** _uniform(n, -1, 1, generator)
+    centre = torch.rand(n, 2, generator=generator, device=image.device)
+    colour = torch.rand(n, 3, 1, 1, generator=generator, device=image.device)
+    half = torch.stack([area / aspect, area * aspect], dim=1).sqrt() / 2
+    y, x = ((torch.arange(size, device=image.device) + 0.5) / size for size in (height, width))
+    inside_y = (y - centre[:, :1]).abs() < half[:, :1]
+    inside_x = (x - centre[:, 1:]).abs() < half[:, 1:]
+    return torch.where((inside_y[:, :, None] & inside_x[:, None, :])[:, None], colour, image)
+
+
+def _add_noise(image: Tensor, generator: Generator) -> Tensor:
+    sigma = _uniform(len(image), 0, 0.1, generator)[:, None, None, None]
+    noise = torch.randn(image.shape, generator=generator, device=image.device)
+    return torch.addcmul(image, sigma, noise).clamp_(0, 1)
+
+
+def _uniform(shape: int | tuple[int, ...], low: float, high: float, generator: Generator) -> Tensor:
+    return torch.rand(shape, generator=generator, device=generator.device) * (high - low) + low
+
+
+def _chosen(n_images: int, probability: float, generator: Generator) -> Tensor:
+    return torch.rand(n_images, generator=generator, device=generator.device) < probability

@@ -1,0 +1,297 @@
+"""``python -m bench``: run, plan, report, list, data.
+
+Commands import what they need when they run: ``--help`` and ``report`` load no torch.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bench.api import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bench.plan import Plan
+    from bench.runner import Outcome
+    from bench.store import Store
+    from bench.suite import Suite
+
+EXIT_INCOMPLETE, EXIT_USER, EXIT_INTERRUPTED = 1, 2, 130
+
+app = typer.Typer(
+    help="Does refining my synthetic training images help my model on real ones?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+data_app = typer.Typer(help="Look at and export the data of a pair.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(data_app, name="data")
+
+SuiteArgument = Annotated[str, typer.Argument(help="A shipped suite (see `list`) or the path of a suite file.")]
+StoreOption = Annotated[
+    Path | None, typer.Option("--store", help="Where finished jobs are kept [results/local/store, or $REALGAIN_STORE].")
+]
+PluginOption = Annotated[
+    list[Path] | None, typer.Option("--plugin", help="A Python file with a refiner, task or pair; may be repeated.")
+]
+OutOption = Annotated[Path | None, typer.Option("--out", help="Results folder [results/local/SUITE].")]
+
+
+@app.command()
+def run(
+    suite: SuiteArgument = "quick",
+    store: StoreOption = None,
+    out: OutOption = None,
+    plugin: PluginOption = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Task seeds of every table, instead of the suite's.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes [one a core, or one a GPU].")] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only failures and the leaderboards.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="A line for each finished job.")] = False,
+) -> None:
+    """Run a suite: train, score, and write leaderboards. What is finished already is not done again."""
+    from bench import timings
+    from bench.executors.local import LocalExecutor
+    from bench.report import write_report
+    from bench.report.terminal import print_report
+    from bench.runner import Runner
+    from bench.store import DiskFull
+    from bench.terminal import display
+
+    _one_thread_each()
+    console = _console()
+    asked = _load_suite(suite, seeds)
+    executor = LocalExecutor(_store_root(store), plugin or (), workers)
+    try:
+        plan = _plan_of(asked, plugin)
+        kept = _open_store(store, console)
+        results = out or Path("results/local") / plan.suite.name
+        _refuse_beyond_free_disk(plan, kept)
+        listener = display(console, len(plan.jobs), verbose, quiet)
+        runner = Runner(plan, kept, executor, listener, results / "records", results / "failures")
+        with listener:
+            outcome = runner.run()
+    except KeyboardInterrupt:
+        console.print("Stopped. Finished jobs are kept; the same command goes on from here.", highlight=False)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    except DiskFull as error:
+        raise UserError(
+            f"{error}; finished jobs are kept: free some space or name another disk with --store, then run again"
+        ) from None
+    finally:
+        executor.close()
+    timings.save(kept.root, plan, outcome.made)
+    paths = write_report(outcome.records, results)
+    print_report(paths.tables, console)
+    _print_summary(console, plan, outcome, executor.n_workers, quiet)
+    console.print(f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})")
+    if not outcome.complete:
+        n_failed = sum(record.status == "failed" for record in outcome.records)
+        console.print(f"{n_failed} of {len(outcome.records)} cells have no score; tracebacks: {results / 'failures'}")
+        raise typer.Exit(EXIT_INCOMPLETE)
+
+
+@app.command()
+def plan(
+    suite: SuiteArgument = "quick",
+    store: StoreOption = None,
+    plugin: PluginOption = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Task seeds of every table, instead of the suite's.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes to estimate for.")] = None,
+) -> None:
+    """The dry run: every job, what is cached, an estimate of time and disk."""
+    from bench import timings
+    from bench.executors.local import devices
+    from bench.runner import resolve_cached
+
+    _one_thread_each()
+    console = _console()
+    made = _plan_of(_load_suite(suite, seeds), plugin)
+    kept = _open_store(store, console)
+    cached = resolve_cached(made, kept)
+    factors = timings.load(kept.root)
+    todo = [job for job in made.jobs.values() if job.id not in cached]
+    for job in made.jobs.values():
+        state = "cached" if job.id in cached else f"{timings.estimate(job, factors):.1f} s"
+        console.print(f"{job.id[:12]}  {state:>8}  {job.label}", markup=False, highlight=False, soft_wrap=True)
+    n_workers = len(devices(workers))
+    seconds = sum(timings.estimate(job, factors) for job in todo)
+    measured = sum(job.signature in factors for job in todo)
+    basis = f"; {measured} of these estimates rest on times measured here" if todo else ""
+    console.print(
+        f"{len(made.cells)} cells, {len(made.jobs)} jobs, {len(cached)} cached; {len(todo)} to do: about "
+        f"{_duration(seconds / n_workers)} on {n_workers} workers and {sum(job.n_bytes for job in todo) / 1e6:.0f} MB "
+        f"of disk{basis}.",
+        markup=False,
+        highlight=False,
+    )
+
+
+@app.command()
+def report(
+    results: Annotated[Path, typer.Argument(help="A results folder.")] = Path("results/local/quick"),
+) -> None:
+    """Build the leaderboards again from the records of a results folder."""
+    from bench.records import read_records
+    from bench.report import write_report
+    from bench.report.terminal import print_report
+
+    console = _console()
+    records = read_records(results / "records")
+    paths = write_report(records, results)
+    print_report(paths.tables, console)
+    console.print(f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})")
+
+
+@app.command(name="list")
+def list_(plugin: PluginOption = None) -> None:
+    """Suites, pairs, tasks with their models, and refiners that can be used here."""
+    import inspect
+
+    from bench.api import Pair, Refiner, Task
+    from bench.registry import Registry
+    from bench.suite import load_suite, shipped
+
+    console = _console()
+    registry = Registry(plugin or ())
+
+    def show(name: str, text: str) -> None:
+        console.print(f"  {name:<22} {text}", markup=False, highlight=False, soft_wrap=True)
+
+    console.print("Suites")
+    for name in shipped():
+        show(name, load_suite(name).title)
+    kinds: tuple[tuple[str, Any], ...] = (("Pairs", Pair), ("Tasks", Task), ("Refiners", Refiner))
+    for title, base in kinds:
+        console.print(title)
+        for name in registry.names(base):
+            try:
+                cls = registry.get(base, name)
+            except UserError as error:
+                show(name, f"not available: {error}")
+                continue
+            show(name, (inspect.getdoc(cls) or "").partition("\n")[0])
+            if issubclass(cls, Task):
+                for model in cls().models().values():
+                    show(f"  {model.name}", model.summary)
+
+
+@data_app.command()
+def export(
+    pair: Annotated[str, typer.Argument(help="A pair (see `list`).")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write; must not exist.")],
+    task: Annotated[str | None, typer.Option(help="Task whose working size is wanted [the pair's only one].")] = None,
+    plugin: PluginOption = None,
+) -> None:
+    """Write a pair's source and its unlabelled target images as PNG files, for an outside tool.
+
+    Translate OUT/source_train and OUT/source_val, keep the file names, and score the result with the refiner
+    `precomputed:folder=DIR`.
+    """
+    from bench.data.export import export_pair
+    from bench.registry import Registry
+
+    counts = export_pair(Registry(plugin or ()), pair, task, out)
+    for split, n_images in counts.items():
+        print(f"{out / split}: {n_images} images")
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one line and exit code 2."""
+    try:
+        app(prog_name="python -m bench")
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(EXIT_USER)
+
+
+def _one_thread_each() -> None:
+    """Before torch is loaded anywhere: libraries below it start no thread pools of their own."""
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(soft_wrap=False)
+
+
+def _store_root(store: Path | None) -> Path:
+    return store or Path(os.environ.get("REALGAIN_STORE", "results/local/store"))
+
+
+def _open_store(store: Path | None, console: Console) -> Store:
+    from bench.store import Store
+
+    def on_corrupt(key: str, reason: str) -> None:
+        console.print(f"Store entry {key[:12]} was corrupt ({reason}); it is made again.", markup=False)
+
+    return Store(_store_root(store), on_corrupt)
+
+
+def _plan_of(suite: Suite, plugin: list[Path] | None) -> Plan:
+    from bench.plan import make_plan
+    from bench.registry import Registry
+    from bench.suite import resolve
+
+    return make_plan(resolve(suite, Registry(plugin or ())))
+
+
+def _load_suite(name: str, seeds: int | None) -> Suite:
+    from bench.suite import load_suite
+
+    suite = load_suite(name)
+    if seeds is None:
+        return suite
+    tables = tuple(table.model_copy(update={"seeds": seeds}) for table in suite.tables)
+    return suite.model_copy(update={"tables": tables})
+
+
+def _refuse_beyond_free_disk(plan: Plan, store: Store) -> None:
+    """Before anything is made: a run that cannot end for lack of space does not begin."""
+    import shutil
+
+    from bench.runner import resolve_cached
+
+    existing = store.root
+    while not existing.exists():
+        existing = existing.absolute().parent
+    free = shutil.disk_usage(existing).free
+    needed = sum(job.n_bytes for job in plan.jobs.values())
+    if needed <= free:
+        return
+    cached = resolve_cached(plan, store)
+    needed = sum(job.n_bytes for job in plan.jobs.values() if job.id not in cached)
+    if needed > free:
+        raise UserError(
+            f"this run needs about {needed / 1e6:.0f} MB in {store.root}, where {free / 1e6:.0f} MB are free; "
+            "free some space or name another disk with --store"
+        )
+
+
+def _print_summary(console: Console, plan: Plan, outcome: Outcome, n_workers: int, quiet: bool) -> None:
+    import psutil
+
+    wall = time.time() - psutil.Process().create_time()
+    line = f"{len(plan.jobs)} jobs: {len(outcome.made)} done now, {len(outcome.reused)} reused"
+    if outcome.failures:
+        line += f", {len(outcome.failures)} failed"
+    line += f"; {_duration(wall)}"
+    if outcome.work_seconds:
+        share = max(0.0, 1 - outcome.work_seconds / (n_workers * wall))
+        line += f", of which {share:.1%} of the {n_workers} workers' time was not fit, refine, train or score"
+    if not quiet:
+        console.print(f"{line}.", highlight=False)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"

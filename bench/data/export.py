@@ -1,0 +1,42 @@
+"""A pair's images as PNG files, named by row, for tools outside the project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from bench.api import Limits, UserError
+from bench.registry import Registry, unknown
+
+
+def export_pair(registry: Registry, pair_name: str, task_name: str | None, out: Path) -> dict[str, int]:
+    """Write ``source_train``, ``source_val`` and ``target_train`` as ``out/SPLIT/000000.png`` …; returns their counts.
+
+    Test images and target labels are never written.
+
+    Raises
+    ------
+    UserError: ``out`` exists, an unknown pair or task, or several tasks and none named.
+    """
+    if out.exists():
+        raise UserError(f"--out {out} exists already; name a new folder")
+    pair, _ = registry.pair(pair_name)
+    if task_name is None and len(pair.tasks) > 1:
+        raise UserError(
+            f"pair {pair_name!r} serves several tasks: name one with --task: {', '.join(sorted(pair.tasks))}"
+        )
+    chosen = task_name or next(iter(pair.tasks))
+    if chosen not in pair.tasks:
+        raise unknown(f"task of pair {pair_name!r}", chosen, pair.tasks)
+    size = pair.size(chosen, "light")
+    source, target = pair.source(size, Limits()), pair.target(size, Limits())
+    counts = {}
+    for split, images in (("source_train", source.train), ("source_val", source.val), ("target_train", target.train)):
+        folder = out / split
+        folder.mkdir(parents=True)
+        for row, image in enumerate(images.columns["image"].take(np.arange(images.n_images))):
+            Image.fromarray(image).save(folder / f"{row:06d}.png")
+        counts[split] = images.n_images
+    return counts

@@ -1,0 +1,84 @@
+"""Image sets inside store entries: one ``.npy`` file a column, read back as memory maps.
+
+An entry's meta describes its sets: ``{"sets": {split: {"columns": {name: {"file", "rows"}}, "assets": {…}}}}``. A file's
+SHA-256 is in the entry's manifest, so the digest of a column is known without reading it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.data.imageset import Column, ImageSet
+from bench.store import Entry
+
+
+def save_array(file: Path, array: np.ndarray) -> str:
+    """Write one ``.npy`` file; returns its name. Ordinary writes, so that a full disk is an error and not a crash."""
+    with file.open("wb") as stream:
+        np.lib.format.write_array(stream, np.ascontiguousarray(array), allow_pickle=False)
+    return file.name
+
+
+def save_blocks(file: Path, shape: tuple[int, ...], blocks: Iterable[np.ndarray]) -> str:
+    """Write a uint8 array of ``shape`` block by block along its first axis; returns the file's name.
+
+    Raises
+    ------
+    ValueError: the blocks do not add up to ``shape``.
+    """
+    n_rows = 0
+    with file.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(
+            stream, {"descr": np.dtype(np.uint8).str, "fortran_order": False, "shape": shape}
+        )
+        for block in blocks:
+            if block.dtype != np.uint8 or block.shape[1:] != shape[1:]:
+                raise ValueError(f"a block is {block.dtype} {block.shape}; expected uint8 rows of shape {shape[1:]}")
+            stream.write(np.ascontiguousarray(block).data)
+            n_rows += len(block)
+    if n_rows != shape[0]:
+        raise ValueError(f"wrote {n_rows} rows; expected {shape[0]}")
+    return file.name
+
+
+def save_set(folder: Path, split: str, images: ImageSet, columns: Iterable[str]) -> dict[str, Any]:
+    """Write the named columns and all assets of a split; returns its description for the entry's meta."""
+    described: dict[str, Any] = {"columns": {}, "assets": {}}
+    for name in columns:
+        column = images.columns[name]
+        array = column.take(np.arange(len(column)))
+        described["columns"][name] = {"file": save_array(folder / f"{split}.{name}.npy", array), "rows": None}
+    for name, array in images.assets.items():
+        described["assets"][name] = save_array(folder / f"{split}.asset.{name}.npy", array)
+    return described
+
+
+def load_set(entry: Entry, split: str) -> ImageSet:
+    """The image set ``split`` of an entry, its arrays memory-mapped."""
+    described = entry.meta["sets"][split]
+    columns = {
+        name: Column(_open(entry, column["file"]), _open(entry, column["rows"]) if column["rows"] else None)
+        for name, column in described["columns"].items()
+    }
+    return ImageSet(columns, {name: np.array(_open(entry, file)) for name, file in described["assets"].items()})
+
+
+def column_digests(entry: Entry, split: str, names: Iterable[str]) -> dict[str, Any]:
+    """Content digests of the columns of ``names`` that the split has, and of its assets: ``{name: [array, rows]}``."""
+    described: Mapping[str, Any] = entry.meta["sets"][split]
+    digests: dict[str, Any] = {
+        name: [entry.files[column["file"]], entry.files[column["rows"]] if column["rows"] else None]
+        for name, column in described["columns"].items()
+        if name in names
+    }
+    digests.update({f"asset.{name}": entry.files[file] for name, file in described["assets"].items()})
+    return digests
+
+
+def _open(entry: Entry, file: str) -> np.ndarray:
+    array: np.ndarray = np.load(entry.path / file, mmap_mode="r", allow_pickle=False)
+    return array

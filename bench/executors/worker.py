@@ -1,0 +1,144 @@
+"""The long-lived worker process: torch loaded once, one thread, one job at a time.
+
+It takes the job's lock, writes through the store, and reports over its pipe. A thread of its own sends a life sign each
+second; when the pipe is gone, so is the run, and the worker leaves at once: an orphan never holds a lock.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import bench
+from bench.api import PluginError, UserError
+from bench.data.imageset import DataError
+from bench.executors import HEARTBEAT, Busy, Done, Failed, Progress, WorkOrder
+from bench.jobs import KINDS
+from bench.jobs.work import Work
+from bench.registry import Registry
+from bench.store import DiskFull, Store
+from bench.training import TrainingError
+
+HEARTBEAT_SECONDS = 1.0
+PROGRESS_SECONDS = 0.25
+
+torch.set_num_threads(1)
+
+
+def main(connection: Connection, store_root: Path, plugin_files: Sequence[Path], device_name: str) -> None:
+    """Serve work orders from ``connection`` until it closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    channel = _Channel(connection)
+    threading.Thread(target=channel.beat, daemon=True).start()
+    store = Store(store_root)
+    registry = Registry(plugin_files)
+    device = torch.device(device_name)
+    while True:
+        try:
+            order: WorkOrder = connection.recv()
+        except EOFError:
+            os._exit(0)
+        channel.send(_serve(order, store, registry, device, channel))
+
+
+class _Channel:
+    """The pipe to the runner, shared by the job and the life-sign thread."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.lock = threading.Lock()
+        self.last_progress = 0.0
+
+    def send(self, message: Any) -> None:
+        try:
+            with self.lock:
+                self.connection.send(message)
+        except OSError:
+            os._exit(1)
+
+    def beat(self) -> None:
+        while True:
+            time.sleep(HEARTBEAT_SECONDS)
+            self.send(HEARTBEAT)
+
+    def progress(self, key: str, step: int, n_steps: int, loss: float) -> None:
+        now = time.monotonic()
+        if now - self.last_progress >= PROGRESS_SECONDS:
+            self.last_progress = now
+            self.send(Progress(key, step, n_steps, loss))
+
+
+def _serve(
+    order: WorkOrder, store: Store, registry: Registry, device: torch.device, channel: _Channel
+) -> Done | Busy | Failed:
+    work = Work(registry, device, lambda step, n_steps, loss: channel.progress(order.key, step, n_steps, loss))
+    try:
+        with store.lock(order.key) as free:
+            if not free:
+                return Busy(order.key)
+            if (entry := store.find(order.key)) is not None:
+                return Done(order.key, entry, made=False, seconds=0.0)
+            started = time.perf_counter()
+            entry = store.write(order.key, lambda folder: _run(order, folder, work))
+            return Done(order.key, entry, made=True, seconds=time.perf_counter() - started)
+    except DiskFull as error:
+        return Failed(order.key, str(error), "", fatal=True)
+    except (PluginError, UserError, DataError, TrainingError) as error:
+        return Failed(order.key, str(error), traceback.format_exc())
+    except (MemoryError, torch.cuda.OutOfMemoryError) as error:
+        return Failed(order.key, f"out of memory: {error}" if str(error) else "out of memory", traceback.format_exc())
+    except Exception as error:
+        # Whatever a plug-in raises is its cell's failure, with its reason, and never the run's.
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        return Failed(order.key, reason, traceback.format_exc())
+
+
+def _run(order: WorkOrder, folder: Path, work: Work) -> dict[str, Any]:
+    cuda = work.device.type == "cuda"
+    if cuda:
+        torch.cuda.reset_peak_memory_stats()
+    started = time.perf_counter()
+    result: dict[str, Any] = KINDS[order.kind].run(order.spec, order.inputs, folder, work)
+    if cuda:
+        torch.cuda.synchronize()
+    seconds = time.perf_counter() - started
+    return {
+        **result,
+        "kind": order.kind,
+        "seconds": seconds,
+        "gpu_seconds": seconds if cuda else 0.0,
+        "peak_memory_mb": _peak_memory_mb(cuda),
+        "environment": environment(work.device),
+    }
+
+
+def _peak_memory_mb(cuda: bool) -> float:
+    if cuda:
+        return torch.cuda.max_memory_allocated() / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if platform.system() == "Darwin" else 2**10)
+
+
+def environment(device: torch.device) -> dict[str, str]:
+    """What the numbers of a record may depend on beside its seeds."""
+    name = torch.cuda.get_device_name() if device.type == "cuda" else f"cpu ({platform.machine()})"
+    return {
+        "bench": bench.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": platform.system(),
+        "device": name,
+        "threads": str(torch.get_num_threads()),
+    }

@@ -1,0 +1,34 @@
+"""The kinds of job, one module each: *prepare, fit, refine, train, adapt, score* (DESIGN §7).
+
+A kind is a module with four names; :data:`KINDS` lists them:
+
+``Spec``
+    what the job is, by description alone (a frozen pydantic model);
+``action(spec, inputs)``
+    all that determines the result once the inputs exist: content digests instead of names. Its hash is the action key
+    under which the store keeps the result, so equal work is done once, whoever asks for it;
+``run(spec, inputs, folder, work)``
+    do it, in a worker: fill ``folder``, return JSON-able meta;
+``estimate(spec, counts)``
+    prior (seconds on one core, bytes in the store) for the dry run.
+
+``VERSION`` of a module goes up when its outputs change. torch is imported inside ``run`` only.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from bench.jobs import adapt, fit, prepare, refine, score, train
+
+KINDS: dict[str, ModuleType] = {
+    "prepare": prepare,
+    "fit": fit,
+    "refine": refine,
+    "train": train,
+    "adapt": adapt,
+    "score": score,
+}
+
+WORK_OF_A_CELL = frozenset({"fit", "refine", "train", "adapt", "score"})
+"""Kinds whose time is the benchmark's subject; all other wall time is the harness's own."""

@@ -1,0 +1,45 @@
+"""*adapt*: AdaBN (Li et al. 2016), batch-norm statistics of a trained network re-estimated on unlabelled target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bench.api import Task
+from bench.data.stored import column_digests, load_set
+from bench.jobs.train import load_network, save_network
+from bench.jobs.work import Inputs, NetworkSpec, Work
+
+VERSION = 1
+
+
+Spec = NetworkSpec
+
+
+def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
+    """The weights, and the unlabelled images."""
+    return {
+        "kind": "adapt",
+        "version": VERSION,
+        "model": spec.model.identity(),
+        "space": spec.space.model_dump(),
+        "weights": inputs["train"].files,
+        "target": column_digests(inputs["target"], "target_train", spec.inputs),
+    }
+
+
+def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
+    """Re-estimate and write ``weights.safetensors``; what the training said of itself is handed on."""
+    from bench.training import reestimate_batch_norm
+
+    task = work.registry.rebuild(Task, spec.task)
+    network = load_network(inputs["train"], task, spec.model, spec.space, work.device)
+    target = load_set(inputs["target"], "target_train").unlabelled()
+    reestimate_batch_norm(network, target, batch_size=spec.batch_size, device=work.device)
+    save_network(network, folder)
+    return dict(inputs["train"].meta)
+
+
+def estimate(spec: Spec, counts: dict[str, int]) -> tuple[float, int]:
+    """One forward pass over the target images."""
+    return counts["target_train"] * 2e-4, 1_000_000

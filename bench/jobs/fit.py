@@ -1,0 +1,85 @@
+"""*fit*: let a refiner learn from the labelled source and the unlabelled target, and store its state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bench.api import Budget, Described, FitContext, Frozen, LabelSpace, ModelParams, Need, Refiner, Task
+from bench.data.stored import column_digests, load_set
+from bench.jobs.work import Inputs, Work
+
+VERSION = 1
+
+
+class Spec(Frozen):
+    """A refiner's variant and seed. ``task`` and ``model`` are set for refiners that need them, and only then."""
+
+    refiner: Described
+    seed: int
+    budget: Budget
+    reads: tuple[str, ...]
+    needs: tuple[Need, ...] = ()
+    task: Described | None = None
+    model: Described | None = None
+    space: LabelSpace | None = None
+
+
+def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
+    """The refiner, its seed and budget, and the content of every column that it sees."""
+    columns = ("image", "sensor_depth_m", *spec.reads)
+    return {
+        "kind": "fit",
+        "version": VERSION,
+        "refiner": spec.refiner.identity(),
+        "seed": spec.seed,
+        "budget": spec.budget.model_dump(),
+        "source": column_digests(inputs["source"], "source_train", columns),
+        "target": column_digests(inputs["target"], "target_train", columns),
+        "task": spec.task.identity() if spec.task else None,
+        "model": spec.model.identity() if spec.model else None,
+        "space": spec.space.model_dump() if spec.space else None,
+        "source_model": inputs["source_model"].files if "source_model" in inputs else None,
+    }
+
+
+def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
+    """Fit and write ``state.safetensors``."""
+    import torch
+    from safetensors.torch import save_file
+
+    refiner = work.registry.rebuild(Refiner, spec.refiner)
+    source = load_set(inputs["source"], "source_train").only(frozenset(spec.reads))
+    target = load_set(inputs["target"], "target_train").unlabelled()
+    generator = torch.Generator().manual_seed(spec.seed)
+    with torch.random.fork_rng():
+        torch.manual_seed(spec.seed)
+        refiner.fit(source, target, spec.budget, _context(spec, inputs, generator, work))
+    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in refiner.state_dict().items()}
+    save_file(state, folder / "state.safetensors")
+    return {"n_parameters": sum(t.numel() for t in state.values() if t.is_floating_point())}
+
+
+def _context(spec: Spec, inputs: Inputs, generator: Any, work: Work) -> FitContext:
+    if spec.task is None or spec.model is None or spec.space is None:
+        return FitContext(generator, work.device, work.progress)
+    task, model, space = work.registry.rebuild(Task, spec.task), spec.model, spec.space
+    source_model = None
+    if Need.SOURCE_MODEL in spec.needs:
+        from bench.jobs.train import load_network
+
+        source_model = load_network(inputs["source_model"], task, model, space, work.device)
+    return FitContext(
+        generator,
+        work.device,
+        work.progress,
+        build=lambda: task.build(model.name, ModelParams(**model.params), space, generator),
+        loss=task.loss,
+        predict=task.predict,
+        source_model=source_model,
+    )
+
+
+def estimate(spec: Spec, counts: dict[str, int]) -> tuple[float, int]:
+    """A second; learned refiners are known better once they have run here."""
+    return 1.0, 1_000_000

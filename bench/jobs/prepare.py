@@ -1,0 +1,85 @@
+"""*prepare*: render or read one side of a pair and store its splits as columns.
+
+Target labels stay apart from what a refiner may load: ``target_train`` holds inputs alone, ``target_train_labelled``
+the labels with a row map into it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from bench.api import Described, Frozen, Limits, Pair
+from bench.data.imageset import ImageSet
+from bench.data.stored import save_array, save_set
+from bench.jobs.work import Inputs, Work, digest_of
+from bench.store import Entry
+
+VERSION = 1
+
+
+class Spec(Frozen):
+    """One side of a pair at a working size."""
+
+    pair: Described
+    side: Literal["source", "target"]
+    size: tuple[int, int]
+    limits: Limits
+
+
+def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
+    """Data come from their description alone."""
+    return {"kind": "prepare", "version": VERSION, **spec.model_dump(), "pair": spec.pair.identity()}
+
+
+def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
+    """Write the splits of one side."""
+    pair = work.registry.rebuild(Pair, spec.pair)
+    sets = _source(pair, spec, folder) if spec.side == "source" else _target(pair, spec, folder)
+    counts = {split: described.pop("n_images") for split, described in sets.items()}
+    return {"sets": sets, "counts": counts}
+
+
+def _source(pair: Pair, spec: Spec, folder: Path) -> dict[str, Any]:
+    splits = pair.source(spec.size, spec.limits)
+    named = {"source_train": splits.train, "source_val": splits.val}
+    if splits.extra is not None:
+        named["source_extra"] = splits.extra
+    return {split: _save(folder, split, images, tuple(images.columns)) for split, images in named.items()}
+
+
+def _target(pair: Pair, spec: Spec, folder: Path) -> dict[str, Any]:
+    splits = pair.target(spec.size, spec.limits)
+    sets = {
+        "target_train": _save(folder, "target_train", splits.train, splits.train.names("input")),
+        "target_test": _save(folder, "target_test", splits.test, tuple(splits.test.columns)),
+    }
+    if splits.groups is not None:
+        sets["target_test"]["groups"] = save_array(folder / "target_test.groups.npy", splits.groups)
+    if len(splits.labelled_rows):
+        labelled = splits.train.select(splits.labelled_rows)
+        others = [name for name in labelled.columns if name not in labelled.names("input")]
+        described = _save(folder, "target_train_labelled", labelled, others)
+        rows = save_array(folder / "target_train_labelled.rows.npy", splits.labelled_rows.astype(np.int64))
+        for name, column in sets["target_train"]["columns"].items():
+            described["columns"][name] = {**column, "rows": rows}
+        sets["target_train_labelled"] = described
+    return sets
+
+
+def _save(folder: Path, split: str, images: ImageSet, columns: Any) -> dict[str, Any]:
+    return {**save_set(folder, split, images, columns), "n_images": images.n_images}
+
+
+def pair_digest(source: Entry, target: Entry) -> str:
+    """SHA-256 over the contents of all splits of a pair."""
+    return digest_of([source.files, target.files])
+
+
+def estimate(spec: Spec, counts: dict[str, int]) -> tuple[float, int]:
+    """A few seconds for thousands of small images; bytes of the stored columns."""
+    n_images = sum(n for split, n in counts.items() if split.startswith(spec.side) and not split.endswith("labelled"))
+    width, height = spec.size
+    return n_images * 1e-3, n_images * width * height * 4

@@ -1,0 +1,243 @@
+"""Suite → jobs: a pure function from a resolved suite to a graph of jobs and the cells that they serve.
+
+A job's *recipe id* is the hash of all that determines it by description: kind, names, parameters, versions, digests of
+plug-in files and named folders, budget, seeds, and the ids of its inputs. Nothing is read, made or trained here.
+
+``source@2N`` trains on as many steps and images a batch as any other arm; only its pool is twice as large.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from bench.api import Frozen, Need
+from bench.jobs import KINDS, fit, prepare, refine, score, train
+from bench.jobs.train import PhaseSpec, StreamSpec
+from bench.jobs.work import NetworkSpec, digest_of
+from bench.records import Cell
+from bench.seeds import seed_from
+from bench.suite import Arm, ResolvedRefiner, ResolvedSuite, ResolvedTable
+
+REAL_FRACTION = 0.5
+
+
+@dataclass(frozen=True)
+class Job:
+    """A node of the graph. ``inputs`` are (role, recipe id) pairs; ``seconds`` and ``n_bytes`` are prior estimates."""
+
+    id: str
+    kind: str
+    label: str
+    spec: Frozen
+    inputs: tuple[tuple[str, str], ...]
+    seconds: float
+    n_bytes: int
+
+    @property
+    def signature(self) -> str:
+        """Jobs that should take equally long on one machine: what measured times are remembered by."""
+        spec = self.spec.model_dump(mode="json")
+        owner = next(spec[part]["name"] for part in ("refiner", "model", "pair") if spec.get(part))
+        return ":".join([self.kind, owner, str(spec.get("side", "")), str(spec.get("recipe", ""))])
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell, the table that it stands in, and its jobs by role (``train``, ``score``, ``refine`` …)."""
+
+    cell: Cell
+    table: ResolvedTable
+    jobs: dict[str, str]
+    seeds: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Jobs in an order in which inputs come first, and the cells."""
+
+    suite: ResolvedSuite
+    jobs: dict[str, Job]
+    cells: tuple[PlannedCell, ...]
+
+    @cached_property
+    def dependants(self) -> dict[str, list[str]]:
+        """For each job, the jobs that take it as an input."""
+        dependants: dict[str, list[str]] = {job_id: [] for job_id in self.jobs}
+        for job in self.jobs.values():
+            for _, needed in job.inputs:
+                dependants[needed].append(job.id)
+        return dependants
+
+
+def make_plan(suite: ResolvedSuite) -> Plan:
+    """The graph of all that the suite needs; equal jobs of several tables are one job."""
+    jobs: dict[str, Job] = {}
+    cells: dict[str, PlannedCell] = {}
+    for table in suite.tables:
+        builder = _TableBuilder(table, jobs)
+        for planned in builder.cells():
+            cells.setdefault(planned.cell.id, planned)
+    return Plan(suite, jobs, tuple(cells.values()))
+
+
+class _TableBuilder:
+    """Adds one table's jobs to the graph."""
+
+    def __init__(self, table: ResolvedTable, jobs: dict[str, Job]) -> None:
+        self.table = table
+        self.jobs = jobs
+        width, height = table.space.width, table.space.height
+        self.counts = {**table.pair.counts(table.limits), "pixels": width * height}
+        self.source = self._prepare("source")
+        self.target = self._prepare("target")
+
+    def cells(self) -> Iterator[PlannedCell]:
+        """Cells seed by seed, so that every row has its first score before any has its second."""
+        for refiner_seed in range(self.table.refiner_seeds):
+            for _, refiner in self.table.rows:
+                if refiner is not None and not refiner.refiner.needs:
+                    self._refined(refiner, refiner_seed)
+        for task_seed in range(self.table.seeds):
+            for refiner_seed in range(self.table.refiner_seeds):
+                for arm, refiner in self.table.rows:
+                    if refiner is not None or refiner_seed == 0:
+                        yield self._cell(arm, refiner, refiner_seed, task_seed)
+
+    def _add(self, kind: str, label: str, spec: Frozen, inputs: dict[str, str]) -> str:
+        version = KINDS[kind].VERSION
+        job_id = digest_of([kind, version, spec.model_dump(mode="json"), inputs])
+        if job_id not in self.jobs:
+            seconds, n_bytes = KINDS[kind].estimate(spec, self.counts)
+            self.jobs[job_id] = Job(job_id, kind, label, spec, tuple(sorted(inputs.items())), seconds, n_bytes)
+        return job_id
+
+    def _prepare(self, side: str) -> str:
+        table = self.table
+        size = (table.space.width, table.space.height)
+        spec = prepare.Spec.model_validate(
+            {"pair": table.pair_described, "side": side, "size": size, "limits": table.limits}
+        )
+        return self._add("prepare", f"prepare {table.pair.name} {side}", spec, {})
+
+    def _refined(self, refiner: ResolvedRefiner, refiner_seed: int) -> tuple[str, str, int]:
+        """Ids of the fit and of the refined set, and the fit's seed."""
+        table, needs = self.table, refiner.refiner.needs
+        seed = seed_from("fit", refiner.described.name, refiner_seed)
+        columns = refiner.refiner.reads | (frozenset(table.task.labels) if needs else frozenset())
+        reads = tuple(sorted(columns & table.pair.source_labels))
+        inputs = {"source": self.source, "target": self.target}
+        if Need.SOURCE_MODEL in needs:
+            inputs["source_model"] = self._train(Arm("source"), None, 0, refiner_seed)
+        fit_spec = fit.Spec(
+            refiner=refiner.described,
+            seed=seed,
+            budget=table.budget,
+            reads=reads,
+            needs=tuple(sorted(needs)),
+            task=table.task_described if needs else None,
+            model=table.model if needs else None,
+            space=table.space if needs else None,
+        )
+        suffix = f", seed {refiner_seed}" if table.refiner_seeds > 1 else ""
+        fitted = self._add("fit", f"fit {refiner.variant}{suffix}", fit_spec, inputs)
+        refine_spec = refine.Spec(refiner=refiner.described, seed=seed, views=refiner.refiner.views, reads=reads)
+        label = f"refine {table.pair.name} with {refiner.variant}{suffix}"
+        refined = self._add("refine", label, refine_spec, {"fit": fitted, "source": self.source})
+        return fitted, refined, seed
+
+    def _train(self, arm: Arm, refined: str | None, refiner_seed: int, task_seed: int, variant: str = "") -> str:
+        table = self.table
+        phases = phases_of(arm, table.budget.train_steps)
+        pools = {stream.pool for phase in phases for stream in phase.streams}
+        inputs = {"source": self.source} if pools - {"labelled"} else {}
+        if "labelled" in pools:
+            inputs["target"] = self.target
+        if "refined" in pools and refined is not None:
+            inputs["refined"] = refined
+        spec = train.Spec(
+            task=table.task_described,
+            model=table.model,
+            space=table.space,
+            recipe=table.recipe,
+            phases=phases,
+            batch_size=table.budget.batch_size,
+            seed=self._train_seed(task_seed),
+            subset_seed=self._subset_seed(task_seed),
+            labels=table.task.labels,
+            inputs=table.task.inputs,
+            ms_per_image=table.task.model(table.model.name).ms_per_image,
+        )
+        name = " ".join(filter(None, [str(arm), variant]))
+        return self._add(
+            "train", f"train {table.model_variant} on {name} ({table.recipe}, seed {task_seed})", spec, inputs
+        )
+
+    def _train_seed(self, task_seed: int) -> int:
+        return seed_from("train", self.table.task.name, self.table.model_variant, task_seed)
+
+    def _subset_seed(self, task_seed: int) -> int:
+        return seed_from("subset", task_seed)
+
+    def _cell(self, arm: Arm, refiner: ResolvedRefiner | None, refiner_seed: int, task_seed: int) -> PlannedCell:
+        table = self.table
+        jobs = {"source": self.source, "target": self.target}
+        seeds = {"train": self._train_seed(task_seed), "subset": self._subset_seed(task_seed)}
+        refined = None
+        if refiner is not None:
+            jobs["fit"], refined, seeds["fit"] = self._refined(refiner, refiner_seed)
+            jobs["refine"] = refined
+        variant = refiner.variant if refiner else ""
+        trained_arm = Arm("source") if arm.kind == "adabn" else arm
+        jobs["train"] = weights = self._train(trained_arm, refined, refiner_seed, task_seed, variant)
+        network = NetworkSpec(
+            task=table.task_described,
+            model=table.model,
+            space=table.space,
+            batch_size=table.budget.batch_size,
+            inputs=table.task.inputs,
+        )
+        if arm.kind == "adabn":
+            label = f"adapt {table.model_variant} by adabn ({table.recipe}, seed {task_seed})"
+            inputs = {"train": weights, "target": self.target}
+            jobs["adapt"] = weights = self._add("adapt", label, network, inputs)
+        cell = Cell(
+            pair=table.pair.name,
+            task=table.task.name,
+            model=table.model_variant,
+            recipe=table.recipe,
+            budget=table.budget.name,
+            arm=str(arm),
+            refiner=variant,
+            refiner_seed=refiner_seed,
+            task_seed=task_seed,
+        )
+        score_spec = score.Spec(**dict(network), labels=table.task.labels)
+        label = f"score {' '.join(filter(None, [str(arm), variant]))} ({table.recipe}, seed {task_seed})"
+        jobs["score"] = self._add("score", label, score_spec, {"weights": weights, "target": self.target})
+        return PlannedCell(cell, table, jobs, seeds)
+
+
+def phases_of(arm: Arm, steps: int) -> tuple[PhaseSpec, ...]:
+    """How an arm fills its batches over ``steps`` steps (DESIGN §5)."""
+    real = StreamSpec(pool="labelled", fraction=REAL_FRACTION, k=arm.k)
+    only_real = StreamSpec(pool="labelled", fraction=1.0, k=arm.k)
+    rendered: train.Pool = "refined" if arm.has_refiner else "source"
+    if arm.finetune:
+        first = steps // 2
+        return (
+            PhaseSpec(steps=first, streams=(StreamSpec(pool=rendered, fraction=1.0),)),
+            PhaseSpec(steps=steps - first, streams=(only_real,)),
+        )
+    streams: dict[str, tuple[StreamSpec, ...]] = {
+        "source": (StreamSpec(pool="source", fraction=1.0),),
+        "refined": (StreamSpec(pool="refined", fraction=1.0),),
+        "source_refined": (StreamSpec(pool="source", fraction=0.5), StreamSpec(pool="refined", fraction=0.5)),
+        "source@2N": (StreamSpec(pool="source@2N", fraction=1.0),),
+        "real": (only_real,),
+        "hybrid": (StreamSpec(pool=rendered, fraction=1 - REAL_FRACTION), real),
+        "refined_hybrid": (StreamSpec(pool=rendered, fraction=1 - REAL_FRACTION), real),
+        "oracle": (only_real,),
+    }
+    return (PhaseSpec(steps=steps, streams=streams[arm.kind]),)

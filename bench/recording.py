@@ -1,0 +1,131 @@
+"""From finished jobs to a cell's record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from bench.jobs.prepare import pair_digest
+from bench.plan import PlannedCell
+from bench.records import Array, Cost, MetricInfo, PairInfo, Record
+from bench.store import Entry
+
+
+def record_of(planned: PlannedCell, entries: Mapping[str, Entry], suite: str) -> Record:
+    """The record of a cell whose jobs (``entries`` by role) are all in the store."""
+    table, metas = planned.table, {role: entry.meta for role, entry in entries.items()}
+    with np.load(entries["score"].path / "statistics.npz", allow_pickle=False) as arrays:
+        statistics = {name: np.asarray(arrays[name]) for name in arrays.files}
+    target = metas["target"]["sets"]["target_test"]
+    groups = None
+    if "groups" in target:
+        groups = Array.pack(np.load(entries["target"].path / target["groups"], allow_pickle=False))
+    train = metas["train"]
+    return Record(
+        suite=suite,
+        cell=planned.cell,
+        status="ok",
+        pair=_pair_info(planned, entries),
+        metrics=tuple(
+            MetricInfo(
+                name=metric.name,
+                value=metas["score"]["metrics"][metric.name],
+                higher_is_better=metric.higher_is_better,
+                unit=metric.unit,
+                scale=metric.scale,
+            )
+            for metric in table.task.metrics
+        ),
+        contributions=Array.pack(statistics.pop("contributions")),
+        per_image={name: Array.pack(array) for name, array in statistics.items()},
+        groups=groups,
+        seeds=planned.seeds,
+        digests={
+            "training": entries["train"].key,
+            "weights": entries.get("adapt", entries["train"]).files["weights.safetensors"],
+            "test": entries["target"].files[target["columns"]["image"]["file"]],
+        },
+        versions=_versions(planned),
+        environment=train["environment"],
+        cost=_cost(metas),
+        training={
+            "steps": table.budget.train_steps,
+            "batch_size": table.budget.batch_size,
+            "real_fraction": _real_fraction(train, planned),
+            "n_images": train["n_images"],
+            "final_loss": train["final_loss"],
+            "loss_curve": train["loss_curve"],
+        },
+    )
+
+
+def failed_record(planned: PlannedCell, reason: str, suite: str) -> Record:
+    """The record of a cell that has no score, and why."""
+    return Record(
+        suite=suite,
+        cell=planned.cell,
+        status="failed",
+        reason=reason,
+        seeds=planned.seeds,
+        versions=_versions(planned),
+    )
+
+
+def _pair_info(planned: PlannedCell, entries: Mapping[str, Entry]) -> PairInfo:
+    pair = planned.table.pair
+    source, target = entries["source"].meta["counts"], entries["target"].meta["counts"]
+    return PairInfo(
+        title=pair.title,
+        stand_in=pair.stand_in,
+        redistributable=pair.redistributable,
+        licence=pair.licence,
+        digest=pair_digest(entries["source"], entries["target"]),
+        n_source=source["source_train"],
+        n_target_train=target["target_train"],
+        n_target_labelled=target.get("target_train_labelled", 0),
+        n_target_test=target["target_test"],
+        class_names=pair.class_names,
+    )
+
+
+def _versions(planned: PlannedCell) -> dict[str, str]:
+    table = planned.table
+    versions = {
+        "pair": str(table.pair_described.version),
+        "task": str(table.task_described.version),
+    }
+    for _, refiner in table.rows:
+        if refiner is not None and refiner.variant == planned.cell.refiner:
+            versions["refiner"] = str(refiner.described.version)
+            if refiner.described.digest:
+                versions["refiner_source"] = refiner.described.digest
+    return versions
+
+
+def _real_fraction(train: Mapping[str, Any], planned: PlannedCell) -> float:
+    from bench.plan import phases_of
+    from bench.suite import Arm
+
+    arm = Arm.parse("source" if planned.cell.arm == "adabn" else planned.cell.arm)
+    phases = phases_of(arm, planned.table.budget.train_steps)
+    real = sum(p.steps * s.fraction for p in phases for s in p.streams if s.pool == "labelled")
+    return real / sum(p.steps for p in phases)
+
+
+def _cost(metas: Mapping[str, Mapping[str, Any]]) -> Cost:
+    def seconds(*roles: str) -> float:
+        return float(sum(metas[role]["seconds"] for role in roles if role in metas))
+
+    work = [meta for role, meta in metas.items() if role not in ("source", "target")]
+    return Cost(
+        fit_seconds=seconds("fit"),
+        refine_seconds=seconds("refine"),
+        train_seconds=seconds("train", "adapt"),
+        score_seconds=seconds("score"),
+        gpu_seconds=float(sum(meta["gpu_seconds"] for meta in work)),
+        peak_memory_mb=float(max(meta["peak_memory_mb"] for meta in work)),
+        images_seen=metas["train"]["images_seen"],
+        n_parameters=metas["train"]["n_parameters"],
+    )

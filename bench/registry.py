@@ -1,0 +1,240 @@
+"""Finds refiners, tasks and pairs: built in, in installed packages (entry points), or in a file.
+
+Built-in refiners and tasks are files of the packages ``refiners`` and ``tasks``; a file's name is the plug-in's name,
+so names are known without importing anything. Installed packages register under the entry-point groups
+``bench.refiners``, ``bench.tasks`` and ``bench.pairs``. ``--plugin FILE`` adds every plug-in class that a file
+defines. A plug-in that cannot be imported is listed with its reason and stops nothing else.
+
+A variant is written ``name:key=value,key=value``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import pkgutil
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from bench.api import Described, Frozen, ModelParams, Pair, Refiner, Task, UserError
+
+BUILT_IN_PAIRS = {"digits": "bench.data.digits"}
+
+Plugin = TypeVar("Plugin", Refiner, Task, Pair)
+
+
+def nearest(asked: str, available: Iterable[str]) -> str:
+    """``"; did you mean 'fda'?"`` where a name is close, otherwise a full stop."""
+    close = difflib.get_close_matches(asked, list(available), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else "."
+
+
+def unknown(kind: str, asked: str, available: Iterable[str]) -> UserError:
+    """The error for a name that does not exist: what was asked, the nearest right name, what there is."""
+    available = sorted(available)
+    listing = ", ".join(available) if available else "none"
+    return UserError(f"no {kind} {asked!r}{nearest(asked, available)} Available: {listing}.")
+
+
+def split_variant(text: str) -> tuple[str, dict[str, str]]:
+    """``"fda:beta=0.05"`` → ``("fda", {"beta": "0.05"})``; raises :class:`UserError` on anything else."""
+    name, _, rest = text.strip().partition(":")
+    options: dict[str, str] = {}
+    for part in filter(None, rest.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals or not key.strip() or not value.strip():
+            raise UserError(f"variant {text!r}: found {part!r} where key=value is expected, as in 'fda:beta=0.05'")
+        options[key.strip()] = value.strip()
+    return name.strip(), options
+
+
+def join_variant(name: str, options: dict[str, str]) -> str:
+    """The canonical spelling of a variant: options sorted by key."""
+    return name + (":" + ",".join(f"{key}={options[key]}" for key in sorted(options)) if options else "")
+
+
+def params_from(model: type[Frozen], options: dict[str, str], owner: str) -> Any:
+    """Validated parameters of a plug-in; a wrong key or value is one line that names what is allowed."""
+    try:
+        return model.model_validate(options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0]) if first["loc"] else ""
+        allowed = sorted(model.model_fields)
+        if first["type"] == "extra_forbidden":
+            hint = f"{nearest(key, allowed)} Allowed: {', '.join(allowed)}." if allowed else " It has no parameters."
+            raise UserError(f"{owner} has no parameter {key!r}{hint}") from None
+        found = f"; found {first.get('input')!r}" if first["type"] != "missing" else ""
+        raise UserError(f"{owner}: parameter {key!r}: {first['msg'].lower()}{found}") from None
+
+
+def content_digest(path: Path) -> str:
+    """SHA-256 of a file, or of the names and contents of all files below a folder.
+
+    Raises
+    ------
+    UserError: there is no such file or folder.
+    """
+    if not path.exists():
+        raise UserError(f"no file or folder {path}: check the path (it is relative to the current folder)")
+    digest = hashlib.sha256()
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    for file in files:
+        name = file.relative_to(path).as_posix() if file != path else ""
+        with file.open("rb") as stream:
+            digest.update(f"{name}\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+class Registry:
+    """All plug-ins that this process can see.
+
+    Parameters
+    ----------
+    plugin_files: Python files whose plug-in classes are added (``--plugin``).
+
+    Raises
+    ------
+    UserError: a plug-in file that does not exist, cannot be imported, or defines no plug-in.
+    """
+
+    def __init__(self, plugin_files: Sequence[Path] = ()) -> None:
+        self.plugin_files = tuple(plugin_files)
+        self._digests: dict[type, str] = {}
+        self._loaders: dict[type, dict[str, Callable[[], type]]] = {Refiner: {}, Task: {}, Pair: {}}
+        for base, package in ((Refiner, "refiners"), (Task, "tasks")):
+            for name in _modules(package):
+                self._loaders[base][name] = _loader(base, f"{package}.{name}", name)
+        for name, module in BUILT_IN_PAIRS.items():
+            self._loaders[Pair][name] = _loader(Pair, module, name)
+        for base, group in ((Refiner, "bench.refiners"), (Task, "bench.tasks"), (Pair, "bench.pairs")):
+            for point in importlib.metadata.entry_points(group=group):
+                self._loaders[base][point.name] = self._installed(point)
+        for file in self.plugin_files:
+            self._add_file(file)
+
+    def names(self, base: type) -> list[str]:
+        """Names of the plug-ins of a kind (:class:`Refiner`, :class:`Task` or :class:`Pair`), sorted."""
+        return sorted(self._loaders[base])
+
+    def get(self, base: type[Plugin], name: str) -> type[Plugin]:
+        """The class called ``name``; :class:`UserError` for an unknown name or a plug-in that fails to import."""
+        kind = base.__name__.lower()
+        if name not in self._loaders[base]:
+            raise unknown(kind, name, self._loaders[base])
+        try:
+            return self._loaders[base][name]()
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(f"{kind} {name!r} cannot be imported: {type(error).__name__}: {error}") from error
+
+    def refiner(self, variant: str) -> tuple[Refiner, Described]:
+        """An unfitted refiner and its description, from a variant such as ``fda:beta=0.05``."""
+        name, options = split_variant(variant)
+        cls = self.get(Refiner, name)
+        params = params_from(cls.Params, options, f"refiner {name!r}")
+        contents = {
+            key: content_digest(value)
+            for key in type(params).model_fields
+            if isinstance(value := getattr(params, key), Path)
+        }
+        described = Described(
+            name=name,
+            version=cls.version,
+            params=params.model_dump(mode="json"),
+            digest=self._digests.get(cls, ""),
+            contents=contents,
+        )
+        return cls(params), described
+
+    def task(self, name: str) -> tuple[Task, Described]:
+        """A task and its description."""
+        cls = self.get(Task, name)
+        return cls(), Described(name=name, version=cls.version, digest=self._digests.get(cls, ""))
+
+    def pair(self, name: str) -> tuple[Pair, Described]:
+        """A pair and its description."""
+        cls = self.get(Pair, name)
+        return cls(), Described(name=name, version=cls.version, digest=self._digests.get(cls, ""))
+
+    def model(self, task: Task, variant: str) -> Described:
+        """A model of a task by variant, e.g. ``tf_efficientnet_lite0:pretrained=bundled``."""
+        name, options = split_variant(variant)
+        spec = task.model(name)
+        params = params_from(ModelParams, options, f"model {name!r}")
+        contents = {}
+        if params.pretrained not in ("none", "bundled"):
+            contents["pretrained"] = content_digest(Path(params.pretrained))
+        return Described(name=spec.name, version=1, params=params.model_dump(), contents=contents)
+
+    def rebuild(self, base: type[Plugin], described: Described) -> Plugin:
+        """The plug-in that a description speaks of (in a worker, from the job's specification)."""
+        cls = self.get(base, described.name)
+        if base is Refiner:
+            return cls(cls.Params.model_validate(described.params))  # type: ignore[call-arg, attr-defined]
+        return cls()
+
+    def _installed(self, point: importlib.metadata.EntryPoint) -> Callable[[], type]:
+        def load() -> type:
+            cls: type = point.load()
+            self._digests[cls] = content_digest(Path(inspect.getfile(cls)))
+            return cls
+
+        return load
+
+    def _add_file(self, file: Path) -> None:
+        digest = content_digest(file)
+        name = f"realgain_plugin_{digest[:12]}"
+        spec = importlib.util.spec_from_file_location(name, file)
+        if spec is None or spec.loader is None:
+            raise UserError(f"plug-in {file} is not a Python file; expected a path that ends in .py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            raise UserError(f"plug-in {file} cannot be imported: {type(error).__name__}: {error}") from error
+        found = 0
+        for base, loaders in self._loaders.items():
+            for cls in _classes(module, base):
+                self._digests[cls] = digest
+                loaders[cls.name] = _constant(cls)
+                found += 1
+        if not found:
+            raise UserError(f"plug-in {file} defines no subclass of Refiner, Task or Pair (see bench/api.py)")
+
+
+def _modules(package: str) -> list[str]:
+    return [m.name for m in pkgutil.iter_modules(importlib.import_module(package).__path__) if not m.ispkg]
+
+
+def _classes(module: ModuleType, base: type) -> list[Any]:
+    """Concrete subclasses of ``base`` that ``module`` itself defines."""
+    return [
+        cls
+        for cls in vars(module).values()
+        if isinstance(cls, type) and issubclass(cls, base) and cls.__module__ == module.__name__
+        if not inspect.isabstract(cls)
+    ]
+
+
+def _loader(base: type, module: str, name: str) -> Callable[[], type]:
+    def load() -> type:
+        (cls,) = (c for c in _classes(importlib.import_module(module), base) if c.name == name)
+        return cls
+
+    return load
+
+
+def _constant(cls: type) -> Callable[[], type]:
+    return lambda: cls

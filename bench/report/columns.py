@@ -1,0 +1,159 @@
+"""The columns of a leaderboard, in one registry: title, value, number format and CSV names.
+
+Markdown, HTML and the terminal print :meth:`Column.text`; ``leaderboard.csv`` holds :meth:`Column.numbers`, unrounded.
+To add a column, add one entry to :data:`COLUMNS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench.api import Metric
+from bench.report.leaderboard import BLOCKS, Block, Estimate, Row, Table
+
+NOTHING = "–"
+"""Printed where a value does not exist; the CSV field is empty."""
+MARKS = {"gain": "▲ gain", "loss": "▼ loss"}
+"""Resolved verdicts; the others are printed as they are."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a value that is not ``None`` is printed, given the table's decimals, and split into CSV fields by suffix.
+
+    ``style`` may mark a value as ``gain`` or ``loss``, for outputs that have colours.
+    """
+
+    text: Callable[[Any, int], str]
+    fields: Mapping[str, Callable[[Any], Any]]
+    right: bool = True
+    style: Callable[[Any], str] = lambda value: ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes
+    ----------
+    title: heading; ``{metric}``, ``{unit}`` and ``{points}`` are filled in from the table's metric.
+    csv: name in ``leaderboard.csv``, with its unit; the format appends its suffixes.
+    priority: 0 is shown at any width; a terminal leaves out the highest first.
+    blocks: where the column is printed.
+    """
+
+    title: str
+    csv: str
+    value: Callable[[Row], Any]
+    format: Format
+    priority: int = 0
+    blocks: tuple[Block, ...] = BLOCKS
+
+    def heading(self, metric: Metric) -> str:
+        return self.title.format(metric=metric.name, unit=metric.unit or "no unit", points=points(metric))
+
+    def text(self, row: Row, table: Table) -> str:
+        value = self.value(row)
+        return NOTHING if value is None else self.format.text(value, table.decimals)
+
+    def style(self, row: Row) -> str:
+        """``gain``, ``loss`` or nothing."""
+        value = self.value(row)
+        return "" if value is None else self.format.style(value)
+
+    def numbers(self, row: Row) -> dict[str, Any]:
+        value = self.value(row)
+        return {self.csv + end: None if value is None else part(value) for end, part in self.format.fields.items()}
+
+
+def points(metric: Metric) -> str:
+    """The unit of a difference: percentages differ by points."""
+    return "points" if metric.unit == "%" else metric.unit or "no unit"
+
+
+def number(value: float, decimals: int, signed: bool = False) -> str:
+    """``3.2``, or ``+3.2`` where ``signed``; never ``-0.0``."""
+    rounded = round(value, decimals) + 0.0
+    return f"{rounded:+.{decimals}f}" if signed else f"{rounded:.{decimals}f}"
+
+
+def interval(low: float, high: float, decimals: int, signed: bool = False) -> str:
+    """``[1.0, 5.4]``."""
+    return f"[{number(low, decimals, signed)}, {number(high, decimals, signed)}]"
+
+
+def _estimate(estimate: Estimate, decimals: int, signed: bool) -> str:
+    parts = [number(estimate.value, decimals, signed)]
+    if estimate.interval:
+        parts.append(interval(estimate.interval.low, estimate.interval.high, decimals, signed))
+    if estimate.verdict:
+        parts.append(MARKS.get(estimate.verdict, estimate.verdict))
+    return " ".join(parts)
+
+
+def _percent(value: float, _: int) -> str:
+    return f"{value:.0f} %"
+
+
+def _p_value(value: float, _: int) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+_ESTIMATE_FIELDS: dict[str, Callable[[Estimate], Any]] = {
+    "": lambda e: e.value,
+    "_low": lambda e: e.interval.low if e.interval else None,
+    "_high": lambda e: e.interval.high if e.interval else None,
+    "_low_over_seeds": lambda e: e.over_seeds.low if e.over_seeds else None,
+    "_high_over_seeds": lambda e: e.over_seeds.high if e.over_seeds else None,
+}
+_GAIN_FIELDS: dict[str, Callable[[Estimate], Any]] = {
+    **_ESTIMATE_FIELDS,
+    "_low_simultaneous": lambda e: e.simultaneous.low if e.simultaneous else None,
+    "_high_simultaneous": lambda e: e.simultaneous.high if e.simultaneous else None,
+    "_verdict": lambda e: e.verdict,
+}
+_WHOLE: dict[str, Callable[[Any], Any]] = {"": lambda value: value}
+
+TEXT = Format(lambda value, _: value, _WHOLE, right=False)
+NAME = Format(lambda value, _: value, _WHOLE, right=False)
+COUNT = Format(lambda value, _: f"{value:,.0f}", _WHOLE)
+SECONDS = Format(lambda value, _: f"{value:,.1f}", _WHOLE)
+PERCENT = Format(_percent, _WHOLE)
+P_VALUE = Format(_p_value, _WHOLE)
+SCORE = Format(lambda value, decimals: _estimate(value, decimals, signed=False), _ESTIMATE_FIELDS)
+GAIN = Format(
+    lambda value, decimals: _estimate(value, decimals, signed=True),
+    _GAIN_FIELDS,
+    style=lambda value: value.verdict if value.verdict in MARKS else "",
+)
+
+
+def _cost(name: str) -> Callable[[Row], float | None]:
+    return lambda row: row.costs.get(name)
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("rank", "rank", lambda row: row.rank, COUNT, blocks=("ranked",)),
+    Column("arm", "arm", lambda row: row.arm, NAME),
+    Column("refiner", "refiner", lambda row: row.refiner or None, NAME),
+    Column("labels", "target_labels", lambda row: row.target_labels, COUNT, blocks=("labelled",)),
+    Column("seeds", "n_seeds", lambda row: len(row.seeds), COUNT),
+    Column("{metric}, {unit} [95 %]", "score", lambda row: row.score, SCORE),
+    Column("gain, {points} [95 %]", "gain", lambda row: row.gain, GAIN),
+    Column("adjusted p", "p_adjusted", lambda row: row.gain and row.gain.p_adjusted, P_VALUE, 3),
+    Column("over strong source, {points} [95 %]", "gain_over_strong_source", lambda row: row.strong_gain, GAIN, 2),
+    Column("gap closed", "gap_closed_percent", lambda row: row.gap_closed_percent, PERCENT, 1),
+    Column("fit, s", "fit_seconds", _cost("fit_seconds"), SECONDS, 4),
+    Column("refine, s", "refine_seconds", _cost("refine_seconds"), SECONDS, 4),
+    Column("train, s", "train_seconds", _cost("train_seconds"), SECONDS, 4),
+    Column("images seen", "images_seen", _cost("images_seen"), COUNT, 5),
+    Column("peak memory, MB", "peak_memory_mb", _cost("peak_memory_mb"), COUNT, 5),
+    Column("why not ranked", "reason", lambda row: row.reason or None, TEXT, blocks=("unranked",)),
+)
+
+
+def columns_of(block: Block) -> tuple[Column, ...]:
+    """The columns that a block prints, in order."""
+    return tuple(column for column in COLUMNS if block in column.blocks)

@@ -1,0 +1,426 @@
+"""The frame of cells → tables: one for each (pair, task, model, recipe, budget), a row an (arm, refiner).
+
+Numbers are in the metric's printed unit (accuracy in %). A gain is a row minus the baseline, paired by task seed and
+signed so that + is better; a row's refiner seeds are averaged within each task seed first. Two baselines: ``source`` of
+the table's own recipe, and ``source`` of recipe ``strong`` (DESIGN §5), which are the same row in the strong table.
+
+Rows stand in three blocks. *Ranked*: no target labels, at least three task seeds, no cell failed or missing; equal
+scores share a rank. *Labelled*: rows trained on labelled target images, by number of labels, then score. *Unranked*:
+the rest, each with its reason; there also stands ``source`` under the other recipe, as a reference that is not tested
+with the others. This file computes no statistic of its own: intervals and tests are those of :mod:`bench.stats`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from bench import stats
+from bench.api import Metric
+from bench.records import PairInfo
+from bench.report.frame import TABLE
+
+MIN_SEEDS = 3
+"""Task seeds that a ranked row needs (DESIGN §8)."""
+COSTS = ("fit_seconds", "refine_seconds", "train_seconds", "images_seen", "peak_memory_mb")
+PER_ROW_VERSIONS = frozenset({"refiner"})
+"""Keys of ``Record.versions`` that rightly differ between the rows of one table."""
+
+BySeed = dict[int, np.ndarray]
+"""Contributions ``(N_test,) float64`` by task seed, in the printed unit."""
+Block = Literal["ranked", "labelled", "unranked"]
+BLOCKS: tuple[Block, ...] = ("ranked", "labelled", "unranked")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A score or a gain with what is known of its error.
+
+    Attributes
+    ----------
+    value: printed unit; gains + is better.
+    interval: 95 % over seeds × test images; ``None`` for one seed, or for a gain that was not tested.
+    over_seeds: 95 % over seeds, for this test set.
+    verdict: of a gain: ``gain``, ``loss``, ``not resolved``, ``same training``, ``no difference`` (on any
+        test image) or ``not tested``; of a score empty.
+    p_adjusted: Holm's, within the row's family.
+    simultaneous: 95 % over all rows of the family at once, for naming the best of several.
+    """
+
+    value: float
+    interval: stats.Interval | None = None
+    over_seeds: stats.Interval | None = None
+    verdict: str = ""
+    p_adjusted: float | None = None
+    simultaneous: stats.Interval | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """An (arm, refiner) of a table; results are ``None`` where no cell has a score."""
+
+    arm: str
+    refiner: str
+    target_labels: int | None
+    seeds: tuple[int, ...]
+    costs: Mapping[str, float]
+    secondary: Mapping[str, float]
+    block: Block = "unranked"
+    rank: int | None = None
+    reason: str = ""
+    score: Estimate | None = None
+    gain: Estimate | None = None
+    strong_gain: Estimate | None = None
+    gap_closed_percent: float | None = None
+
+
+@dataclass(frozen=True)
+class Gains:
+    """The gains of a table's rows over one baseline.
+
+    ``test`` is ``None`` where no row could be tested, ``problem`` says why; ``seeds`` are those of the pairing.
+    """
+
+    by_row: Mapping[str, Estimate] = field(default_factory=dict)
+    test: stats.TableTest | None = None
+    seeds: tuple[int, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What the comparisons of one table share; ``sign`` makes + better, ``untested`` are rows that lack cells."""
+
+    seeds: tuple[int, ...]
+    sign: float
+    groups: np.ndarray | None
+    families: Mapping[str, str]
+    untested: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A leaderboard: its rows in printed order, and all that must be said about them."""
+
+    pair: str
+    task: str
+    model: str
+    recipe: str
+    budget: str
+    metric: Metric
+    decimals: int
+    pair_info: PairInfo | None
+    rows: tuple[Row, ...]
+    gains: Gains
+    has_strong_source: bool
+    gap_problem: str
+    seeds: tuple[int, ...]
+    steps: tuple[int, ...]
+    batch_sizes: tuple[int, ...]
+    suites: tuple[str, ...]
+    versions: Mapping[str, tuple[str, ...]]
+    """Every value of each key of the records' ``versions`` and ``environment``."""
+
+    @property
+    def title(self) -> str:
+        return " · ".join([self.pair, self.task, self.model, f"{self.recipe} recipe", f"{self.budget} budget"])
+
+    def block(self, name: Block) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if row.block == name)
+
+    def find(self, arm: str, refiner: str = "") -> Row | None:
+        return next((row for row in self.rows if (row.arm, row.refiner) == (arm, refiner)), None)
+
+
+def leaderboard(frame: pd.DataFrame) -> list[Table]:
+    """All tables of a :func:`bench.report.frame.cell_frame`, the strong recipe first.
+
+    A table that is nothing but ``source`` is left out where the other recipe's table shows that row.
+    """
+    tables = []
+    for _, cells in frame.groupby(["pair", "task", "model", "budget"]):
+        by_recipe = {recipe: cells[cells.recipe == recipe] for recipe in ("strong", "plain")}
+        present = [recipe for recipe, group in by_recipe.items() if len(group)]
+        with_rivals = [recipe for recipe in present if (by_recipe[recipe].arm != "source").any()]
+        for recipe in with_rivals or present[:1]:
+            other = by_recipe["plain" if recipe == "strong" else "strong"]
+            tables.append(_table(by_recipe[recipe], other, _source(by_recipe["strong"])))
+    return tables
+
+
+def label(arm: str, refiner: str) -> str:
+    """What a row is called where one word must do."""
+    return f"{arm} {refiner}".strip()
+
+
+def _table(cells: pd.DataFrame, other: pd.DataFrame, strong_source: BySeed) -> Table:
+    scored = cells[cells.status == "ok"]
+    metric = Metric(name="score", higher_is_better=True, unit="")
+    if len(scored):
+        first = scored.iloc[0]
+        metric = Metric(first.metric, bool(first.higher_is_better), first.unit, float(first.scale))
+    by_row = {(str(arm), str(refiner)): group for (arm, refiner), group in cells.groupby(["arm", "refiner"])}
+    values = {label(*key): by_seed(group) for key, group in by_row.items()}
+    seeds = tuple(sorted(int(seed) for seed in cells.task_seed.unique()))
+    incomplete = {label(*key): _incomplete(group, seeds) for key, group in by_row.items()}
+    layout = _Layout(
+        seeds=seeds,
+        sign=1.0 if metric.higher_is_better else -1.0,
+        groups=_groups(scored),
+        families={label(*key): "refiners" if key[1] else "references" for key in by_row},
+        untested=frozenset(name for name, reason in incomplete.items() if reason),
+    )
+    source = _source(cells)
+    rivals = {name: row for name, row in values.items() if name != "source"}
+    gains = _gains(layout, source, rivals, _shared_training(by_row))
+    strong_gains = _gains(layout, strong_source, values) if cells.recipe.iloc[0] == "plain" else gains
+    oracle = gains.test.comparisons.get("oracle") if gains.test else None
+
+    rows = []
+    for key, group in by_row.items():
+        name = label(*key)
+        row = _row(*key, group, layout.groups)
+        row = replace(
+            row,
+            reason=incomplete[name] or _too_few_seeds(row),
+            gain=gains.by_row.get(name),
+            strong_gain=strong_gains.by_row.get(name),
+        )
+        if row.gain and oracle and row.gain.interval:
+            closed = stats.gap_closed(row.gain.value, oracle)
+            row = replace(row, gap_closed_percent=None if closed is None else 100 * closed)
+        if not row.reason:
+            row = replace(row, block="labelled" if row.target_labels else "ranked")
+        rows.append(row)
+    ordered = _ordered(rows, layout.sign)
+    reference = _reference(other, source, layout)
+    if reference:
+        ordered.append(reference)
+
+    return Table(
+        **{name: str(cells[name].iloc[0]) for name in TABLE},
+        metric=metric,
+        decimals=_decimals([row.score for row in ordered if row.score]),
+        pair_info=scored.pair_info.iloc[0] if len(scored) else None,
+        rows=tuple(ordered),
+        gains=gains,
+        has_strong_source=bool(strong_source),
+        gap_problem=_gap_problem(values, oracle, gains),
+        seeds=seeds,
+        steps=_distinct(scored.steps),
+        batch_sizes=_distinct(scored.batch_size),
+        suites=tuple(sorted(cells.suite.unique())),
+        versions=_versions(scored),
+    )
+
+
+def by_seed(cells: pd.DataFrame) -> BySeed:
+    """Contributions by task seed in the printed unit, refiner seeds averaged; scored cells alone."""
+    scored = cells[cells.status == "ok"].sort_values("task_seed")
+    return {
+        int(str(seed)): np.mean(np.stack(list(group.contributions)), axis=0) * group.scale.iloc[0]
+        for seed, group in scored.groupby("task_seed")
+    }
+
+
+def _source(cells: pd.DataFrame) -> BySeed:
+    return by_seed(cells[(cells.arm == "source") & (cells.refiner == "")])
+
+
+def _stack(values: BySeed, seeds: Sequence[int]) -> np.ndarray:
+    """``(S, N_test)``."""
+    return np.stack([values[seed] for seed in seeds])
+
+
+def _groups(scored: pd.DataFrame) -> np.ndarray | None:
+    found = [groups for groups in scored.groups if groups is not None]
+    return found[0] if found else None
+
+
+def _row(arm: str, refiner: str, cells: pd.DataFrame, groups: np.ndarray | None) -> Row:
+    """A row's own results, before it is compared with others."""
+    scored = cells[cells.status == "ok"]
+    values = by_seed(cells)
+    score = None
+    if values:
+        stacked = _stack(values, list(values))
+        score = Estimate(
+            value=float(stacked.mean()),
+            interval=_if_enough(stats.two_level_interval, stacked, groups),
+            over_seeds=_if_enough(stats.seed_interval, stacked.mean(axis=1)),
+        )
+    labels = [n for n in cells.target_labels if not pd.isna(n)]
+    primary = scored.metric.iloc[0] if len(scored) else ""
+    metrics = pd.DataFrame(list(scored.metrics))
+    return Row(
+        arm=arm,
+        refiner=refiner,
+        target_labels=int(labels[0]) if labels else None,
+        seeds=tuple(values),
+        costs={name: float(scored[name].mean()) for name in COSTS} if len(scored) else {},
+        secondary={str(n): float(metrics[n].mean()) for n in metrics if str(n).split(" [")[0] != primary},
+        score=score,
+    )
+
+
+def _shared_training(rows: Mapping[tuple[str, str], pd.DataFrame]) -> set[str]:
+    """Rows whose every cell has the training and the weights of ``source``: ``identity`` lands there by its action key.
+
+    ``adabn`` shares the training but not the weights, so it is not one of them.
+    """
+    if ("source", "") not in rows:
+        return set()
+
+    def trainings(cells: pd.DataFrame) -> list[tuple[int, str, str]]:
+        return list(zip(cells.task_seed, cells.training_digest, cells.weights_digest, strict=True))
+
+    of_source = set(trainings(rows["source", ""]))
+    return {
+        label(*key)
+        for key, cells in rows.items()
+        if all(training in of_source and training[1] for training in trainings(cells))
+    }
+
+
+def _gains(layout: _Layout, baseline: BySeed, rows: Mapping[str, BySeed], shared: Set[str] = frozenset()) -> Gains:
+    """Compare rows with a baseline; rows that lack cells get their mean gain over the seeds they have, untested."""
+    if not baseline:
+        return Gains(problem="there is no scored `source` row to measure gains from")
+    seeds = tuple(seed for seed in layout.seeds if seed in baseline)
+    estimates = {}
+    tested = {}
+    for name, values in rows.items():
+        common = [seed for seed in seeds if seed in values]
+        if name in shared:
+            estimates[name] = Estimate(0.0, verdict="same training")
+        elif common:
+            difference = layout.sign * float(np.mean(_stack(values, common) - _stack(baseline, common)))
+            estimates[name] = Estimate(difference, verdict="not tested")
+            if name not in layout.untested:
+                tested[name] = layout.sign * _stack(values, seeds)
+    if not tested:
+        return Gains(estimates, None, seeds, "no other row has all its cells")
+    families = {name: layout.families[name] for name in tested}
+    try:
+        test = stats.compare(layout.sign * _stack(baseline, seeds), tested, layout.groups, families)
+    except stats.TooFew as too_few:
+        return Gains(estimates, None, seeds, str(too_few))
+    estimates |= {name: _estimate(comparison) for name, comparison in test.comparisons.items()}
+    return Gains(estimates, test, seeds)
+
+
+def _if_enough(interval: Callable[..., stats.Interval], *values: np.ndarray | None) -> stats.Interval | None:
+    """The interval, or ``None`` where seeds or test images are too few for one."""
+    try:
+        return interval(*values)
+    except stats.TooFew:
+        return None
+
+
+def _estimate(comparison: stats.Comparison) -> Estimate:
+    if comparison.p is None:  # Another training, equal on every test image: all rows at 100 %, for instance.
+        return Estimate(comparison.gain, verdict="no difference")
+    return Estimate(
+        value=comparison.gain,
+        interval=comparison.two_level,
+        over_seeds=comparison.over_seeds,
+        verdict=comparison.verdict,
+        p_adjusted=comparison.p_adjusted,
+        simultaneous=comparison.simultaneous,
+    )
+
+
+def _reference(other: pd.DataFrame, source: BySeed, layout: _Layout) -> Row | None:
+    """``source`` under the other recipe, tested by itself so that it changes no other row's correction."""
+    cells = other[(other.arm == "source") & (other.refiner == "")]
+    if cells.empty:
+        return None
+    recipe = str(cells.recipe.iloc[0])
+    name = f"source ({recipe})"
+    values = by_seed(cells)
+    alone = replace(layout, seeds=tuple(values), families={name: "references"}, untested=frozenset())
+    gain = _gains(alone, source, {name: values}).by_row.get(name)
+    of_papers = ", the papers' own" if recipe == "plain" else ""
+    lacks = _incomplete(cells, sorted(cells.task_seed.unique()))
+    return replace(
+        _row("source", "", cells, layout.groups),
+        arm=name,
+        gain=gain,
+        strong_gain=gain if recipe == "plain" else None,
+        reason=f"for reference: trained under the recipe `{recipe}`{of_papers}" + (f"; {lacks}" if lacks else ""),
+    )
+
+
+def _incomplete(cells: pd.DataFrame, seeds: Sequence[int]) -> str:
+    """Which cells of a row failed or are missing; empty where it is complete."""
+    failed = cells[cells.status == "failed"]
+    if len(failed):
+        reasons = list(dict.fromkeys(failed.reason))
+        more = f" (and {len(reasons) - 1} other reasons in cells.csv)" if len(reasons) > 1 else ""
+        return f"{len(failed)} of {len(cells)} cells failed: {reasons[0]}{more}"
+    counts = cells.task_seed.value_counts()
+    missing = [seed for seed in seeds if counts.get(seed, 0) < counts.max()]
+    if missing:
+        return f"no record of task seed {', '.join(map(str, missing))}, which other cells have; run the suite again"
+    return ""
+
+
+def _too_few_seeds(row: Row) -> str:
+    n_seeds = len(row.seeds)
+    if n_seeds >= MIN_SEEDS:
+        return ""
+    return f"{n_seeds} seed{'s' if n_seeds > 1 else ''}, ranked rows need {MIN_SEEDS}"
+
+
+def _ordered(rows: Sequence[Row], sign: float) -> list[Row]:
+    """Rows in printed order, those of the ranked block with their rank."""
+
+    def by_score(row: Row) -> tuple[float, str, str]:
+        return (-sign * row.score.value if row.score else math.inf, row.arm, row.refiner)
+
+    ranked: list[Row] = []
+    for place, row in enumerate(sorted((row for row in rows if row.block == "ranked"), key=by_score), start=1):
+        tied = ranked and math.isclose(by_score(ranked[-1])[0], by_score(row)[0], rel_tol=1e-12)
+        ranked.append(replace(row, rank=ranked[-1].rank if tied else place))
+    labelled = sorted(
+        (row for row in rows if row.block == "labelled"), key=lambda row: (row.target_labels or 0, *by_score(row))
+    )
+    return [*ranked, *labelled, *sorted((row for row in rows if row.block == "unranked"), key=by_score)]
+
+
+def _gap_problem(values: Mapping[str, BySeed], oracle: stats.Comparison | None, gains: Gains) -> str:
+    """Why no gap closed is printed; empty where it is."""
+    if not values.get("oracle"):
+        return "there is no scored `oracle` row"
+    if oracle is None:
+        return gains.problem or "`oracle` lacks seeds that `source` has"
+    if stats.gap_closed(0.0, oracle) is None:
+        return "`oracle` − `source` is not resolved"
+    return ""
+
+
+def _decimals(scores: Sequence[Estimate]) -> int:
+    """Decimals that show the first figure of a typical interval's half-width: one for ± 1.5 %, two for ± 0.03 %."""
+    widths = [(s.interval.high - s.interval.low) / 2 for s in scores if s.interval]
+    typical = float(np.median(widths)) if widths else 0.0
+    if typical <= 0:
+        return 1
+    return min(max(-math.floor(math.log10(typical)), 1), 4)
+
+
+def _distinct(values: pd.Series) -> tuple[int, ...]:
+    return tuple(sorted(int(value) for value in values.dropna().unique()))
+
+
+def _versions(scored: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+    found: dict[str, set[str]] = {}
+    for described in [*scored.versions, *scored.environment]:
+        for key, value in described.items():
+            if key not in PER_ROW_VERSIONS:
+                found.setdefault(key, set()).add(value)
+    return {key: tuple(sorted(values)) for key, values in sorted(found.items())}

@@ -1,0 +1,65 @@
+"""Tables → Markdown that renders on code hosts. Text from records is escaped: no HTML, no table break, no link."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from bench.report.columns import NAME, NOTHING, Column, columns_of
+from bench.report.leaderboard import BLOCKS, Block, Row, Table
+from bench.report.words import block_title, headline, notes, reproduce, spans, warnings
+
+_SAFE_IN_CODE = re.compile(r"[\w.:=,@()/+ -]+")
+
+
+def leaderboard_markdown(tables: Sequence[Table]) -> str:
+    """A page: for each table its headline, its blocks and its notes."""
+    return "\n".join(["# Leaderboard", "", *(line for table in tables for line in _section(table))])
+
+
+def escape(text: str) -> str:
+    """One line of text in which nothing means anything to Markdown, or to HTML inside it."""
+    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"[\\`*|~$]|(?<![^\W_])_|_(?![^\W_])|\](?=[(\[])", r"\\\g<0>", text)
+
+
+def code(name: str) -> str:
+    """A name as a code span where that is safe, as escaped text otherwise."""
+    return f"`{name}`" if _SAFE_IN_CODE.fullmatch(name) else escape(name)
+
+
+def prose(text: str) -> str:
+    """A sentence of :mod:`bench.report.words`."""
+    pieces = []
+    for quoted, piece in spans(text):
+        kept = piece[: len(piece) - len(piece.lstrip())], piece[len(piece.rstrip()) :]
+        pieces.append(code(piece) if quoted else escape(piece).join(kept) if piece.strip() else piece)
+    return "".join(pieces)
+
+
+def _section(table: Table) -> Iterator[str]:
+    yield from (f"## {escape(table.title)}", "", f"**Result.** {prose(headline(table))}", "")
+    for warning in warnings(table):
+        yield from (f"> ⚠ {prose(warning)}", "")
+    for block in BLOCKS:
+        if table.block(block):
+            yield from (f"**{block_title(table, block)}**", "", *_block(table, block), "")
+    yield from (f"- {prose(note)}" for note in [*notes(table), *reproduce(table)])
+    yield ""
+
+
+def _block(table: Table, block: Block) -> Iterator[str]:
+    columns = columns_of(block)
+    yield _line([escape(column.heading(table.metric)) for column in columns])
+    yield _line(["---:" if column.format.right else "---" for column in columns])
+    for row in table.block(block):
+        yield _line([_cell(column, row, table) for column in columns])
+
+
+def _cell(column: Column, row: Row, table: Table) -> str:
+    text = column.text(row, table)
+    return code(text) if column.format is NAME and text != NOTHING else prose(text)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

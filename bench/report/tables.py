@@ -1,0 +1,56 @@
+"""The CSV files: ``leaderboard.csv``, a row a row of the tables; ``cells.csv``, tidy, a row a cell.
+
+Numbers are unrounded, in the units that their column's name or the columns ``metric`` and ``unit`` state; a value that
+does not exist is empty. Text that a spreadsheet would run as a formula is prefixed with an apostrophe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from bench.report.columns import COLUMNS
+from bench.report.frame import OBJECTS, TABLE
+from bench.report.leaderboard import Table
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def leaderboard_csv(tables: Sequence[Table]) -> bytes:
+    """UTF-8 CSV: the table's key, the row's block, every registered column, and the secondary metrics."""
+    rows = [
+        {
+            **{name: getattr(table, name) for name in TABLE},
+            "metric": table.metric.name,
+            "unit": table.metric.unit,
+            "block": row.block,
+            **{name: value for column in COLUMNS for name, value in column.numbers(row).items()},
+            **row.secondary,
+        }
+        for table in tables
+        for row in table.rows
+    ]
+    return _csv(pd.DataFrame(rows))
+
+
+def cells_csv(frame: pd.DataFrame) -> bytes:
+    """UTF-8 CSV of a :func:`bench.report.frame.cell_frame`; metrics, versions and environment become columns."""
+    parts = [frame.drop(columns=[*OBJECTS, "scale", "higher_is_better"])]
+    for name, prefix in (("metrics", ""), ("versions", "version."), ("environment", "environment.")):
+        parts.append(pd.DataFrame([values or {} for values in frame[name]], index=frame.index).add_prefix(prefix))
+    return _csv(pd.concat(parts, axis=1))
+
+
+def _csv(frame: pd.DataFrame) -> bytes:
+    return (
+        frame.convert_dtypes(convert_string=False)
+        .map(_inert)
+        .rename(columns=_inert)
+        .to_csv(index=False, lineterminator="\n")
+        .encode()
+    )
+
+
+def _inert(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value

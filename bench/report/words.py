@@ -1,0 +1,198 @@
+"""What a table says in sentences: its headline, the notes below it, and how to reproduce it.
+
+Prose is plain text with names between backticks; :func:`spans` takes it apart for a renderer to escape. A target that
+is a rendered stand-in is called that, and no sentence calls it real.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+
+from bench.report.columns import MARKS, interval, number
+from bench.report.leaderboard import MIN_SEEDS, Block, Estimate, Row, Table
+
+
+def spans(prose: str) -> Iterator[tuple[bool, str]]:
+    """Pieces of prose in order, each with whether it stood between backticks."""
+    for position, piece in enumerate(prose.split("`")):
+        if piece:
+            yield position % 2 == 1, piece
+
+
+def code(name: str) -> str:
+    """A name for use in prose; backticks of its own would end it early."""
+    return f"`{name.replace('`', chr(39))}`"
+
+
+def block_title(table: Table, block: Block) -> str:
+    """The heading of a block."""
+    kind = "stand-in" if table.pair_info and table.pair_info.stand_in else "real"
+    return {"ranked": "Ranked", "labelled": f"With labelled {kind} images", "unranked": "Not ranked"}[block]
+
+
+def headline(table: Table) -> str:
+    """The answer of a table: the best refiner's gain where one is resolved, else what could not be seen; and rivals."""
+    ranked = table.block("ranked")
+    if not ranked:
+        return (
+            f"No row is ranked: a ranked row needs {MIN_SEEDS} seeds and every cell scored; reasons stand in the table."
+        )
+    if table.gains.test is None:
+        return f"No gain can be stated: {table.gains.problem}."
+    tested = [(row, row.gain) for row in ranked if row.refiner and row.gain and row.gain.interval]
+    gaining = [pair for pair in tested if pair[1].verdict == "gain"]
+    best = max(gaining or tested, key=lambda pair: pair[1].value, default=None)
+    if best is None:
+        said = ["No refiner is tested in this table."]
+    elif gaining:
+        said = _one_gains(table, *best)
+    else:
+        said = _none_gains(table, tested, *best)
+    return " ".join([*said, *_better_without_refiner(table, best[0] if best else None)])
+
+
+def notes(table: Table) -> list[str]:
+    """What a reader must know of the numbers above: test set, training, test used, power, and what is not there."""
+    said = [*_about_pair(table)]
+    if len(table.steps) == 1 and len(table.batch_sizes) == 1:
+        said.append(
+            f"Budget {code(table.budget)}: {table.steps[0]:,} steps of {table.batch_sizes[0]} images for every row; "
+            "the weights after the last step are scored."
+        )
+    said.append(
+        "Brackets are 95 % t intervals over seeds × test images, what other seeds and another test set would give; "
+        "those over seeds alone are in leaderboard.csv. A gain is signed so that + is better."
+    )
+    said += _about_tests(table)
+    if any(row.gain and row.gain.verdict == "same training" for row in table.rows):
+        said.append(
+            "Same training: the training images equal those of `source`, so its training was reused, not tested."
+        )
+    if table.gap_problem:
+        said.append(f"No gap closed is printed: {table.gap_problem}.")
+    if not table.has_strong_source:
+        said.append(
+            "No gain over the strong source is printed: there is no scored `source` row of the recipe `strong`."
+        )
+    if table.recipe == "strong" and table.find("source (plain)") is None:
+        said.append("`source` under the recipe `plain` is not among these records.")
+    return said
+
+
+def warnings(table: Table) -> list[str]:
+    """What makes rows of the table less comparable than they look; usually nothing."""
+    found = [
+        f"Cells of this table mix {code(key)}: {', '.join(code(value) for value in values)}. "
+        "Run the suite again in one environment before trusting small differences."
+        for key, values in table.versions.items()
+        if len(values) > 1
+    ]
+    for what, numbers in (("training steps", table.steps), ("batch sizes", table.batch_sizes)):
+        if len(numbers) > 1:
+            found.append(f"Cells of this table mix {what}: {', '.join(f'{n:,}' for n in numbers)}.")
+    return found
+
+
+def reproduce(table: Table) -> list[str]:
+    """The command behind the records, and what ran them."""
+    commands = " and ".join(code(f"python -m bench run {shlex.quote(suite)}") for suite in table.suites)
+    versions = ", ".join(f"{key} {' / '.join(values)}" for key, values in table.versions.items())
+    return [f"Reproduce: {commands}.", *([f"Made with {versions.replace('`', chr(39))}."] if versions else [])]
+
+
+def _amount(value: float, table: Table, signed: bool = False) -> str:
+    """``+3.2 accuracy points``, ``-4.0 mm of translation_error``."""
+    metric = table.metric
+    figure = number(value, table.decimals, signed)
+    if metric.unit == "%":
+        return f"{figure} {metric.name.replace('_', ' ')} points"
+    return f"{figure} {metric.unit} of {metric.name}" if metric.unit else f"{figure} of {metric.name}"
+
+
+def _measured(estimate: Estimate, table: Table) -> str:
+    """``+3.2 accuracy points [+1.0, +5.4] (▲ gain)``."""
+    parts = [_amount(estimate.value, table, signed=True)]
+    if estimate.interval:
+        parts.append(interval(estimate.interval.low, estimate.interval.high, table.decimals, signed=True))
+    return " ".join([*parts, f"({MARKS.get(estimate.verdict, estimate.verdict)})"])
+
+
+def _one_gains(table: Table, row: Row, gain: Estimate) -> list[str]:
+    how = "Refining with" if row.arm == "refined" else "Training on source and refined images together with"
+    said = f"{how} {code(row.refiner)} gains {_amount(gain.value, table, signed=True)}"
+    if gain.simultaneous:
+        limits = interval(gain.simultaneous.low, gain.simultaneous.high, table.decimals, signed=True)
+        said += f", 95 % simultaneous interval {limits},"
+    said += f" over the same synthetic images unrefined (recipe {code(table.recipe)})"
+    if row.gap_closed_percent is not None:
+        said += f"; it closes {row.gap_closed_percent:.0f} % of the gap to `oracle`"
+    sentences = [f"{said}."]
+    if table.recipe == "plain" and row.strong_gain:
+        sentences.append(f"Over `source` under the recipe `strong` it is {_measured(row.strong_gain, table)}.")
+    return sentences
+
+
+def _none_gains(table: Table, tested: Sequence[tuple[Row, Estimate]], best: Row, gain: Estimate) -> list[str]:
+    losing = [row for row, estimate in tested if estimate.verdict == "loss"]
+    if len(losing) == len(tested):
+        return [f"Every refiner loses; the smallest loss is that of {code(best.refiner)}: {_measured(gain, table)}."]
+    unresolved = f"No refiner's gain is resolved with {len(table.gains.seeds)} seeds"
+    smallest = table.gains.test and table.gains.test.minimal_detectable_gain
+    if smallest:
+        unresolved += f"; a gain under {_amount(smallest, table)} would be missed more than one time in five"
+    sentences = [f"{unresolved}."]
+    if losing:
+        sentences.append(f"Resolved losses: {', '.join(code(row.refiner) for row in losing)}.")
+    return sentences
+
+
+def _better_without_refiner(table: Table, best: Row | None) -> list[str]:
+    """The best rival that uses neither a refiner nor target labels, where it scores above the best refiner."""
+    sign = 1.0 if table.metric.higher_is_better else -1.0
+    references = [row for row in table.rows if not row.refiner and not row.target_labels and row.arm != "source"]
+    rivals = [(row, row.gain) for row in references if row.score and row.gain]
+    if not rivals:
+        return []
+    rival, gain = max(rivals, key=lambda pair: pair[1].value)
+    bar = best.score.value if best and best.score else None
+    if gain.value <= 0 or (bar is not None and rival.score and sign * (rival.score.value - bar) <= 0):
+        return []
+    return [f"{code(rival.arm)} needs no refiner and {'scores higher' if best else 'leads'}: {_measured(gain, table)}."]
+
+
+def _about_pair(table: Table) -> list[str]:
+    pair = table.pair_info
+    if pair is None:
+        return []
+    images = "test images, rendered stand-ins," if pair.stand_in else "real test images"
+    said = f"Scored on {pair.n_target_test:,} {images}"
+    said += f" of pair {code(table.pair)} ({pair.title}; licence: {pair.licence}; version {code(pair.digest[:12])})."
+    if pair.stand_in:
+        said += " The target is a rendered stand-in: what helps here may not help on photographs."
+    return [
+        said,
+        f"Training data: {pair.n_source:,} synthetic images, {pair.n_target_train:,} unlabelled target images for "
+        f"refiners, {pair.n_target_labelled:,} labelled ones for the rows that say so.",
+    ]
+
+
+def _about_tests(table: Table) -> list[str]:
+    test = table.gains.test
+    if test is None:
+        return [f"Gains are not tested: {table.gains.problem}."]
+    tested = [name for name, comparison in test.comparisons.items() if comparison.p is not None]
+    n_refiners = sum(" " in name for name in tested)
+    said = [
+        f"Test: paired t by task seed and test image against `source` of the same recipe. {test.statement} Holm's "
+        f"correction within the {n_refiners} refiner rows and within the {len(tested) - n_refiners} others that were "
+        "tested; resolved means adjusted p < 0.05."
+    ]
+    if test.minimal_detectable_gain is not None:
+        smallest = _amount(test.minimal_detectable_gain, table)
+        said.append(f"Smallest gain seen with 80 % power at Holm's first step: {smallest}.")
+    lacking = [seed for seed in table.seeds if seed not in table.gains.seeds]
+    if lacking:
+        seeds = ", ".join(map(str, lacking))
+        said.append(f"`source` has no score for task seed {seeds}: gains are paired over the other seeds.")
+    return said

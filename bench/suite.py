@@ -1,0 +1,331 @@
+"""Suite files: YAML → frozen, validated objects → resolved plug-ins, refused in one line where they cannot be served.
+
+A suite is a list of tables; a table trains every arm alike (one pair, task, model, recipe and budget):
+
+.. code-block:: yaml
+
+    name: my-suite
+    title: What it answers, in a line
+    tables:
+      - pair: digits
+        task: classification
+        model: light_cnn            # optional: the task's default
+        recipe: strong              # strong (default) or plain
+        budget: light               # light (default), standard or paper
+        seeds: 5                    # task seeds
+        refiner_seeds: 1            # fits of each refiner; crossed with the task seeds
+        refiners: [histogram, "fda:beta=0.05"]
+        arms:
+          - refined                 # every refiner of the table
+          - {arm: refined_hybrid@50, refiners: [histogram]}
+          - oracle
+        limits: {source_images: 1000}   # optional; also target_images, test_images
+        train_steps: 400            # optional: replaces the budget's
+
+``source`` is in every table, because gains are measured from it; so is ``source`` under the other recipe (DESIGN §5:
+weak baselines manufacture gains), as a table of its own where the suite has none.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, field_validator
+
+from bench.api import Budget, Described, Frozen, LabelSpace, Limits, Pair, Refiner, Task, UserError
+from bench.registry import Registry, join_variant, nearest, split_variant, unknown
+
+SUITES = Path(__file__).parent / "suites"
+SIMPLE_ARMS = ("source", "refined", "source_refined", "source@2N", "oracle", "adabn")
+COUNTED_ARMS = ("real", "hybrid", "refined_hybrid")
+ARMS_WITH_REFINER = ("refined", "source_refined", "refined_hybrid")
+ARMS_WITH_TARGET_LABELS = ("real", "hybrid", "refined_hybrid", "oracle")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """How a training set is composed (DESIGN §5): ``kind``, number of labelled real images, order of training.
+
+    ``finetune`` trains on the synthetic part first and on the real part afterwards, half of the steps each, instead of
+    mixing both in every batch.
+    """
+
+    kind: str
+    k: int | None = None
+    finetune: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Arm:
+        """``refined``, ``source@2N``, ``hybrid@50``, ``hybrid@50:finetune`` …; :class:`UserError` otherwise."""
+        if text in SIMPLE_ARMS:
+            return cls(text)
+        match = re.fullmatch(r"(\w+)@(\d+)(:finetune)?", text)
+        if match and match[1] in COUNTED_ARMS and int(match[2]) > 0 and not (match[3] and match[1] == "real"):
+            return cls(match[1], int(match[2]), bool(match[3]))
+        forms = [*SIMPLE_ARMS, *(f"{kind}@K" for kind in COUNTED_ARMS)]
+        asked = re.sub(r"@\d+", "@K", text)
+        raise UserError(
+            f"no arm {text!r}{nearest(asked, forms)} Available: {', '.join(forms)} (K: number of labelled real images; "
+            "hybrids also as 'hybrid@K:finetune')."
+        )
+
+    def __str__(self) -> str:
+        return self.kind + (f"@{self.k}" if self.k else "") + (":finetune" if self.finetune else "")
+
+    @property
+    def has_refiner(self) -> bool:
+        return self.kind in ARMS_WITH_REFINER
+
+    @property
+    def has_target_labels(self) -> bool:
+        return self.kind in ARMS_WITH_TARGET_LABELS
+
+
+class ArmEntry(Frozen):
+    """An arm of a table, for all its refiners or for some."""
+
+    arm: str
+    refiners: tuple[str, ...] | None = None
+
+
+class TableEntry(Frozen):
+    """One table as the YAML file states it."""
+
+    pair: str
+    task: str
+    model: str = ""
+    recipe: Literal["strong", "plain"] = "strong"
+    budget: Literal["light", "standard", "paper"] = "light"
+    seeds: int = Field(5, ge=1)
+    refiner_seeds: int = Field(1, ge=1)
+    refiners: tuple[str, ...] = ()
+    arms: tuple[ArmEntry, ...]
+    limits: Limits = Limits()
+    train_steps: int | None = Field(None, ge=1)
+
+    @field_validator("arms", mode="before")
+    @classmethod
+    def _names_are_entries(cls, arms: Any) -> Any:
+        if not isinstance(arms, list | tuple):
+            return arms
+        return [{"arm": arm} if isinstance(arm, str) else arm for arm in arms]
+
+
+class Suite(Frozen):
+    """A suite file, validated but not yet resolved."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    title: str
+    tables: tuple[TableEntry, ...] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class ResolvedRefiner:
+    """A refiner's variant with what planning must know of it."""
+
+    variant: str
+    refiner: Refiner
+    described: Described
+
+
+@dataclass(frozen=True)
+class ResolvedTable:
+    """A table with its names looked up and its arms checked against its pair; ``rows`` are (arm, refiner or None)."""
+
+    pair: Pair
+    pair_described: Described
+    task: Task
+    task_described: Described
+    model: Described
+    model_variant: str
+    recipe: Literal["strong", "plain"]
+    budget: Budget
+    limits: Limits
+    space: LabelSpace
+    seeds: int
+    refiner_seeds: int
+    rows: tuple[tuple[Arm, ResolvedRefiner | None], ...]
+
+
+@dataclass(frozen=True)
+class ResolvedSuite:
+    """What :func:`bench.plan.make_plan` turns into jobs."""
+
+    name: str
+    title: str
+    tables: tuple[ResolvedTable, ...]
+
+
+def shipped() -> dict[str, Path]:
+    """The suites that ship, by name."""
+    return {path.stem: path for path in sorted(SUITES.glob("*.yaml"))}
+
+
+def load_suite(asked: str) -> Suite:
+    """Read a suite by shipped name or by path.
+
+    Raises
+    ------
+    UserError: no such suite; not YAML; an unknown key (with the nearest right one); a value of a wrong type or range.
+    """
+    path = shipped().get(asked, Path(asked))
+    if not path.is_file():
+        if path.suffix in (".yaml", ".yml"):
+            raise UserError(f"no suite file {asked}; shipped suites: {', '.join(shipped())}")
+        raise unknown("suite", asked, shipped())
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"suite {path} is not readable as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise UserError(
+            f"suite {path}: found {type(content).__name__} at the top, expected keys name, title and tables"
+        )
+    try:
+        return Suite.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"suite {path}: {explain(error, Suite)}") from None
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first problem of a validation in one line: where, what was found, what is allowed."""
+    first = error.errors()[0]
+    location = first["loc"]
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    if first["type"] == "extra_forbidden":
+        allowed = _fields_at(model, location[:-1])
+        key = str(location[-1])
+        return f"unknown key {where!r}{nearest(key, allowed)} Allowed: {', '.join(allowed)}."
+    if first["type"] == "missing":
+        return f"key {where!r} is missing"
+    found = repr(first["input"])
+    return f"{where}: {first['msg'].lower()}; found {found[:80]}"
+
+
+def _fields_at(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """Field names of the model that a validation location points into."""
+    for part in location:
+        if isinstance(part, str) and part in model.model_fields:
+            annotation: Any = model.model_fields[part].annotation
+            candidates = [annotation, *get_args(annotation)]
+            model = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+    return sorted(model.model_fields)
+
+
+def resolve(suite: Suite, registry: Registry) -> ResolvedSuite:
+    """Look up every name and check every arm, before anything is made.
+
+    Raises
+    ------
+    UserError: an unknown pair, task, model, refiner or arm, a wrong parameter, or an arm or refiner that the pair
+        cannot serve; the message names both.
+    """
+    tables = [_resolve_table(entry, registry) for entry in suite.tables]
+    return ResolvedSuite(suite.name, suite.title, tuple(_with_other_recipe(tables)))
+
+
+def _resolve_table(entry: TableEntry, registry: Registry) -> ResolvedTable:
+    pair, pair_described = registry.pair(entry.pair)
+    task, task_described = registry.task(entry.task)
+    if entry.task not in pair.tasks:
+        raise UserError(f"pair {pair.name!r} has no task {entry.task!r}; it serves: {', '.join(sorted(pair.tasks))}")
+    missing = set(task.labels) - pair.source_labels
+    if missing:
+        raise UserError(f"pair {pair.name!r}: its source has no label {sorted(missing)[0]!r}, which {task.name} needs")
+    model_variant = join_variant(*split_variant(entry.model or task.default_model))
+    budget = task.budgets[entry.budget]
+    if entry.train_steps is not None:
+        budget = budget.model_copy(update={"train_steps": entry.train_steps})
+    width, height = pair.size(task.name, entry.budget)
+    refiners = {_canonical(v): _resolve_refiner(v, pair, registry) for v in entry.refiners}
+    table = ResolvedTable(
+        pair=pair,
+        pair_described=pair_described,
+        task=task,
+        task_described=task_described,
+        model=registry.model(task, model_variant),
+        model_variant=model_variant,
+        recipe=entry.recipe,
+        budget=budget,
+        limits=entry.limits,
+        space=LabelSpace(class_names=pair.class_names, width=width, height=height),
+        seeds=entry.seeds,
+        refiner_seeds=entry.refiner_seeds,
+        rows=(),
+    )
+    rows: dict[tuple[Arm, str], tuple[Arm, ResolvedRefiner | None]] = {(Arm("source"), ""): (Arm("source"), None)}
+    for arm_entry in entry.arms:
+        arm = Arm.parse(arm_entry.arm)
+        _check_arm(arm, table)
+        if not arm.has_refiner:
+            if arm_entry.refiners is not None:
+                raise UserError(f"arm {arm_entry.arm!r} takes no refiner; found {list(arm_entry.refiners)}")
+            rows[arm, ""] = (arm, None)
+            continue
+        variants = list(refiners) if arm_entry.refiners is None else [_canonical(v) for v in arm_entry.refiners]
+        if not variants:
+            raise UserError(f"arm {arm_entry.arm!r} needs refiners; add 'refiners: [...]' to its table")
+        for variant in variants:
+            if variant not in refiners:
+                raise UserError(
+                    f"arm {arm_entry.arm!r}: refiner {variant!r} is not in its table{nearest(variant, refiners)} "
+                    f"Available: {', '.join(refiners)}."
+                )
+            rows[arm, variant] = (arm, refiners[variant])
+    return _replace_rows(table, tuple(rows.values()))
+
+
+def _canonical(variant: str) -> str:
+    return join_variant(*split_variant(variant))
+
+
+def _resolve_refiner(variant: str, pair: Pair, registry: Registry) -> ResolvedRefiner:
+    refiner, described = registry.refiner(variant)
+    missing = refiner.reads.required - pair.source_labels
+    if missing:
+        raise UserError(
+            f"pair {pair.name!r} cannot serve refiner {variant!r}: it reads {sorted(missing)[0]!r}, "
+            f"and the source has {', '.join(sorted(pair.source_labels)) or 'no labels'}"
+        )
+    return ResolvedRefiner(_canonical(variant), refiner, described)
+
+
+def _check_arm(arm: Arm, table: ResolvedTable) -> None:
+    pair, task = table.pair, table.task
+    cannot = f"pair {pair.name!r} cannot serve arm {str(arm)!r}: "
+    missing = set(task.labels) - pair.target_labels
+    if arm.has_target_labels and missing:
+        raise UserError(f"{cannot}its target has no label {sorted(missing)[0]!r}; leave the arm out")
+    if arm.kind == "source@2N" and not pair.renders_more:
+        raise UserError(f"{cannot}its source cannot be rendered anew; leave the arm out")
+    n_labelled = pair.counts(table.limits)["target_train_labelled"]
+    if arm.k is not None and arm.k > n_labelled:
+        raise UserError(f"{cannot}it has {n_labelled} labelled real training images; ask for at most that many")
+    if arm.kind == "adabn" and table.task.model(table.model.name).batch_norm is False:
+        raise UserError(f"model {table.model.name!r} cannot serve arm 'adabn': it has no batch norm; leave the arm out")
+
+
+def _with_other_recipe(tables: list[ResolvedTable]) -> list[ResolvedTable]:
+    """Add the ``source`` row under the other recipe wherever the suite does not have that table."""
+
+    def group(table: ResolvedTable, recipe: str) -> tuple[Any, ...]:
+        return (table.pair.name, table.task.name, table.model_variant, table.budget, table.limits, recipe)
+
+    present = {group(table, table.recipe) for table in tables}
+    completed = list(tables)
+    for table in tables:
+        other: Literal["strong", "plain"] = "plain" if table.recipe == "strong" else "strong"
+        if group(table, other) not in present:
+            present.add(group(table, other))
+            completed.append(_replace_rows(table, ((Arm("source"), None),), other))
+    return completed
+
+
+def _replace_rows(
+    table: ResolvedTable, rows: tuple[Any, ...], recipe: Literal["strong", "plain"] | None = None
+) -> ResolvedTable:
+    return ResolvedTable(**{**vars(table), "rows": rows, "recipe": recipe or table.recipe})

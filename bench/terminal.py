@@ -1,0 +1,146 @@
+"""What a run shows while it works: one live line a running job on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from bench.plan import Job
+from bench.records import Record
+
+LINE_SECONDS = 15.0
+
+
+class Display(Protocol):
+    """A :class:`bench.runner.Listener` that is also a context manager."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None: ...
+
+    def started(self, job: Job) -> None: ...
+
+    def progressed(self, job: Job, step: int, n_steps: int, loss: float) -> None: ...
+
+    def finished(self, job: Job, made: bool) -> None: ...
+
+    def failed(self, job: Job, reason: str) -> None: ...
+
+    def recorded(self, record: Record) -> None: ...
+
+
+class _Counting:
+    """Counts jobs, and prints failures always and every finished job if ``verbose``."""
+
+    def __init__(self, console: Console, n_jobs: int, verbose: bool) -> None:
+        self.console, self.n_jobs, self.verbose = console, n_jobs, verbose
+        self.n_done = 0
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        return None
+
+    def progressed(self, job: Job, step: int, n_steps: int, loss: float) -> None:
+        return None
+
+    def started(self, job: Job) -> None:
+        return None
+
+    def recorded(self, record: Record) -> None:
+        return None
+
+    def finished(self, job: Job, made: bool) -> None:
+        self.n_done += 1
+        if self.verbose:
+            self.say(f"{self.count} {job.label}{'' if made else ': already in the store'}")
+
+    def failed(self, job: Job, reason: str) -> None:
+        self.n_done += 1
+        if job.kind != "score":
+            self.say(f"{self.count} FAILED {job.label}: {reason}")
+
+    def say(self, text: str) -> None:
+        """One line, never wrapped by the console and never read as markup."""
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    @property
+    def count(self) -> str:
+        width = len(str(self.n_jobs))
+        return f"[{self.n_done:>{width}}/{self.n_jobs}]"
+
+
+class LineDisplay(_Counting):
+    """For logs and pipes: failures, and a line of progress every :data:`LINE_SECONDS`; only failures if ``quiet``."""
+
+    def __init__(self, console: Console, n_jobs: int, verbose: bool, quiet: bool) -> None:
+        super().__init__(console, n_jobs, verbose)
+        self.quiet = quiet
+        self.started_at = self.last_line = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def finished(self, job: Job, made: bool) -> None:
+        super().finished(job, made)
+        now = time.monotonic()
+        if not self.quiet and not self.verbose and now - self.last_line >= LINE_SECONDS:
+            self.last_line = now
+            self.say(f"{self.count} after {now - self.started_at:.0f} s: {job.label}")
+
+
+class LiveDisplay(_Counting):
+    """For a terminal: a line for the run and one for each running job, with step, loss and time left."""
+
+    def __init__(self, console: Console, n_jobs: int, verbose: bool) -> None:
+        super().__init__(console, n_jobs, verbose)
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[loss]}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self.total = self.progress.add_task("jobs", total=n_jobs, loss="")
+        self.lines: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self.progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.progress.stop()
+
+    def started(self, job: Job) -> None:
+        self.lines[job.id] = self.progress.add_task(escape(job.label), total=1, loss="")
+
+    def progressed(self, job: Job, step: int, n_steps: int, loss: float) -> None:
+        shown = f"loss {loss:.3f}" if loss == loss else ""
+        self.progress.update(self.lines[job.id], completed=step, total=n_steps, loss=shown)
+
+    def finished(self, job: Job, made: bool) -> None:
+        super().finished(job, made)
+        self._drop(job)
+
+    def failed(self, job: Job, reason: str) -> None:
+        super().failed(job, reason)
+        self._drop(job)
+
+    def _drop(self, job: Job) -> None:
+        if (line := self.lines.pop(job.id, None)) is not None:
+            self.progress.remove_task(line)
+        self.progress.update(self.total, completed=self.n_done)
+
+
+def display(console: Console, n_jobs: int, verbose: bool, quiet: bool) -> Display:
+    """Live on a terminal, line-based elsewhere and when quiet."""
+    if console.is_terminal and not quiet:
+        return LiveDisplay(console, n_jobs, verbose)
+    return LineDisplay(console, n_jobs, verbose, quiet)

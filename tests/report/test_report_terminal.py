@@ -1,0 +1,69 @@
+"""The table on the terminal: it fits, never crops a number, and is plain text where there is no terminal."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from bench.report.frame import cell_frame
+from bench.report.leaderboard import leaderboard
+from bench.report.terminal import print_report
+
+
+def printed(records, width, **options):
+    console = Console(file=io.StringIO(), width=width, **options)
+    print_report(leaderboard(cell_frame(records)), console)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 240])
+def test_every_line_fits(quick_records, width):
+    assert max(len(line) for line in printed(quick_records, width).splitlines()) <= width
+
+
+def test_a_hundred_columns_hold_rank_score_gain_and_verdict_in_one_line(quick_records):
+    lines = printed(quick_records, 100).splitlines()
+    (line,) = [line for line in lines if line.split()[:3] == ["1", "refined", "fda:beta=0.05"]]
+    assert "▲ gain" in line
+    assert line.count("[") == line.count("]") == 2
+    assert not any("refine, s" in line for line in lines)
+
+
+def test_a_wide_terminal_shows_costs(quick_records):
+    assert "peak memory" in printed(quick_records, 240)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_no_number_is_cropped(quick_records, width):
+    narrow = "".join(printed(quick_records, width).split())
+    for text in ("sourcee", "…"):
+        assert text not in narrow
+    assert narrow.count("[") == narrow.count("]")
+
+
+def test_plain_text_where_there_is_no_terminal(quick_records):
+    text = printed(quick_records, 100)
+    assert "\x1b" not in text
+    assert not set("│┃━─┏") & set(text)
+
+
+def test_colours_on_a_terminal(quick_records):
+    assert "\x1b[32m" in printed(quick_records, 100, force_terminal=True, color_system="standard", no_color=False)
+
+
+def test_names_are_not_read_as_markup(make_records):
+    text = printed(make_records({("source", ""): 0.7, ("refined", "[red]x[/red]"): 0.8}), 120)
+    assert "[red]x[/red]" in text
+
+
+def test_an_ascii_terminal_gets_ascii(quick_records):
+    class Ascii(io.StringIO):
+        encoding = "ascii"
+
+    console = Console(file=Ascii(), width=100)
+    print_report(leaderboard(cell_frame(quick_records)), console)
+    text = console.file.getvalue()
+    assert text.isascii()
+    assert "^ gain" in text

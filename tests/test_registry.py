@@ -1,0 +1,81 @@
+import pytest
+
+from bench.api import Pair, Refiner, Task, UserError
+from bench.registry import Registry, content_digest, join_variant, split_variant
+
+
+def test_variants_parse_and_have_one_spelling():
+    assert split_variant("fda:n_images=8, beta=0.05") == ("fda", {"n_images": "8", "beta": "0.05"})
+    assert join_variant(*split_variant("fda:n_images=8,beta=0.05")) == "fda:beta=0.05,n_images=8"
+    assert join_variant(*split_variant("identity")) == "identity"
+
+
+@pytest.mark.parametrize("text", ["fda:beta", "fda:=3", "fda:beta="])
+def test_a_malformed_variant_is_shown_what_is_expected(text):
+    with pytest.raises(UserError, match="where key=value is expected"):
+        split_variant(text)
+
+
+@pytest.mark.parametrize(
+    ("base", "typo", "right"),
+    [(Refiner, "histgram", "histogram"), (Task, "clasification", "classification"), (Pair, "digit", "digits")],
+)
+def test_a_typo_gets_the_nearest_right_name(registry, base, typo, right):
+    with pytest.raises(UserError, match=rf"no \w+ '{typo}'; did you mean '{right}'\? Available: ") as caught:
+        registry.get(base, typo)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_built_in_plug_in_imports_and_bears_its_files_name(registry):
+    for base in (Refiner, Task, Pair):
+        for name in registry.names(base):
+            assert registry.get(base, name).name == name
+
+
+def test_a_wrong_parameter_gets_the_nearest_right_one(registry):
+    with pytest.raises(UserError, match="refiner 'fda' has no parameter 'bta'; did you mean 'beta'"):
+        registry.refiner("fda:bta=0.1")
+    with pytest.raises(UserError, match="refiner 'fda': parameter 'beta': .*found 'much'"):
+        registry.refiner("fda:beta=much")
+
+
+def test_a_plugin_file_adds_its_classes_and_its_digest(tmp_path):
+    source = (
+        "from bench.api import Refiner\n"
+        "class Mine(Refiner):\n"
+        "    name, version = 'mine', 1\n"
+        "    def fit(self, source, target, budget, context): ...\n"
+        "    def refine(self, batch, generators): return dict(batch.inputs)\n"
+    )
+    file = tmp_path / "mine.py"
+    file.write_text(source)
+    _, before = Registry([file]).refiner("mine")
+    file.write_text(source + "# changed\n")
+    _, after = Registry([file]).refiner("mine")
+    assert before.digest
+    assert before.digest != after.digest
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("x = 1\n", "defines no subclass"), ("import not_there\n", "cannot be imported: ModuleNotFoundError")],
+)
+def test_a_plugin_file_that_is_none_is_refused(tmp_path, content, message):
+    file = tmp_path / "plugin.py"
+    file.write_text(content)
+    with pytest.raises(UserError, match=message):
+        Registry([file])
+
+
+def test_a_missing_plugin_file_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"no file or folder .*gone\.py"):
+        Registry([tmp_path / "gone.py"])
+
+
+def test_a_folder_counts_by_its_content_and_not_by_its_place(tmp_path):
+    for name, text in (("a", "1"), ("b", "1"), ("c", "2")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(text)
+    assert content_digest(tmp_path / "a") == content_digest(tmp_path / "b") != content_digest(tmp_path / "c")
+    (tmp_path / "b" / "file").rename(tmp_path / "b" / "other")
+    assert content_digest(tmp_path / "a") != content_digest(tmp_path / "b")

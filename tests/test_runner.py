@@ -1,0 +1,179 @@
+import re
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bench.data.imageset import ImageSet
+from bench.records import read_records
+from bench.store import MANIFEST
+from conftest import toy_suite
+
+EVERYTHING = {
+    "arms": ["refined", "source_refined", "source@2N", "adabn", "real@6", "hybrid@6", "refined_hybrid@6:finetune", "oracle"],
+    "refiners": ["histogram"],
+}
+
+
+def test_every_arm_runs_to_a_record_with_all_that_it_must_state(run_inline):
+    run = run_inline(toy_suite(**EVERYTHING))
+    assert run.outcome.complete
+    records = read_records(run.records_folder)
+    assert len(records) == len(run.plan.cells) == 2 * (9 + 1)
+    for record in records:
+        assert record.primary.name == "accuracy"
+        assert record.contributions.unpack().mean() == pytest.approx(record.primary.value)
+        assert record.pair.n_target_test == 45
+        assert record.training["steps"] == 12
+        assert record.cost.images_seen == 12 * record.training["batch_size"]
+        assert {"train", "subset"} <= set(record.seeds)
+        assert {"training", "weights", "test"} <= set(record.digests)
+
+
+def test_identity_lands_on_the_source_training_without_training_twice(run_inline):
+    suite = toy_suite(arms=["refined", "source_refined"], refiners=["identity", "same"])
+    run = run_inline(suite)
+    # Two seeds of source, strong and plain; every refined and mixed row of both refiners shares the strong ones.
+    assert run.executor.counts["train"] == 4
+    source = {r.cell.task_seed: r for r in run.outcome.records if r.cell.arm == "source" and r.cell.recipe == "strong"}
+    refined = [r for r in run.outcome.records if r.cell.refiner]
+    assert len(refined) == 8
+    for record in refined:
+        twin = source[record.cell.task_seed]
+        assert record.digests["training"] == twin.digests["training"]
+        assert record.primary == twin.primary
+
+
+def test_a_refiner_that_changes_images_is_trained(run_inline):
+    run = run_inline(toy_suite(arms=["refined"], refiners=["darker"]))
+    assert run.executor.counts["train"] == 6
+    assert len({r.digests["training"] for r in run.outcome.records}) == 6
+
+
+def test_a_second_run_does_nothing_and_says_the_same(run_inline):
+    suite = toy_suite(**EVERYTHING)
+    first = run_inline(suite)
+    second = run_inline(suite)
+    assert second.executor.orders == []
+    assert {r.cell.id: r for r in second.outcome.records} == {r.cell.id: r for r in first.outcome.records}
+
+
+def test_adding_a_refiner_changes_nobody_elses_numbers(run_inline, tmp_path, registry):
+    from conftest import InlineRun
+
+    alone = run_inline(toy_suite(arms=["refined", "hybrid@6"], refiners=["histogram"]))
+    suite = toy_suite(arms=["refined", "hybrid@6"], refiners=["reinhard", "histogram", "fda"])
+    afresh = InlineRun(suite, tmp_path / "afresh", registry)
+    assert alone.scores.items() <= afresh.scores.items()
+
+
+def test_a_corrupt_entry_is_made_again_and_only_that(run_inline, tmp_path):
+    suite = toy_suite(arms=["refined"], refiners=["histogram"])
+    first = run_inline(suite)
+    (refined,) = [o for o in first.executor.orders if o.kind == "refine"]
+    file = first.store.path(refined.key) / "source_train.image.npy"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 255
+    file.write_bytes(content)
+    second = run_inline(suite)
+    assert [o.kind for o in second.executor.orders] == ["refine"]
+    assert second.scores == first.scores
+
+
+@pytest.mark.parametrize(
+    ("refiner", "reason"),
+    [
+        ("raises", "RuntimeError: the flux capacitor is empty"),
+        ("grows", "17"),
+        ("gives_nan", "(?i)nan|finite"),
+        ("too_bright", r"\[0, 1\]"),
+    ],
+)
+def test_a_bad_refiner_fails_its_row_with_its_reason_and_nothing_else(run_inline, refiner, reason):
+    run = run_inline(toy_suite(arms=["refined", "oracle"], refiners=["histogram", refiner]))
+    failed = [r for r in run.outcome.records if r.status == "failed"]
+    assert {(r.cell.refiner, r.cell.task_seed) for r in failed} == {(refiner, 0), (refiner, 1)}
+    for record in failed:
+        assert re.search(reason, record.reason), record.reason
+        assert refiner in record.reason
+        assert "\n" not in record.reason
+    assert not run.outcome.complete
+    assert len(run.scores) == len(run.plan.cells) - 2
+
+
+def test_a_failed_job_is_tried_again_by_the_next_run(run_inline):
+    suite = toy_suite(arms=["refined"], refiners=["raises"])
+    run_inline(suite)
+    assert [o.kind for o in run_inline(suite).executor.orders] == ["fit"]
+
+
+def test_records_of_cells_that_left_the_suite_are_removed(run_inline):
+    run_inline(toy_suite(arms=["oracle", "real@6"]))
+    run = run_inline(toy_suite(arms=["oracle"]))
+    assert {r.cell.arm for r in read_records(run.records_folder)} == {"source", "oracle"}
+
+
+def test_several_views_are_stored_and_trained_on(run_inline):
+    run = run_inline(toy_suite(arms=["refined"], refiners=["twice"]))
+    (record, *_) = [r for r in run.outcome.records if r.cell.arm == "refined"]
+    assert record.training["n_images"] == {"refined": 2 * 96}
+    (order,) = [o for o in run.executor.orders if o.kind == "refine"]
+    images = np.load(run.store.path(order.key) / "source_train.image.npy")
+    assert images.shape == (192, 16, 16, 3)
+    assert not np.array_equal(images[:96], images[96:])
+
+
+def test_target_labels_are_not_where_a_fit_could_load_them(run_inline):
+    run = run_inline(toy_suite(arms=["refined"], refiners=["histogram"]))
+    (order,) = [o for o in run.executor.orders if o.kind == "fit"]
+    sets = order.inputs["target"].meta["sets"]
+    assert set(sets["target_train"]["columns"]) == {"image"}
+
+
+def test_the_drawn_real_images_are_nested_stratified_and_equal_for_all_arms(run_inline, registry):
+    from bench.data.stored import load_set
+    from bench.jobs.train import labelled_order
+
+    run = run_inline(toy_suite(arms=["real@6", "hybrid@6"]))
+    target = next(o for o in run.executor.orders if o.kind == "prepare" and o.spec.side == "target")
+    labelled = load_set(run.store.find(target.key), "target_train_labelled")
+    order = labelled_order(labelled, ("class_id",), 5)
+    assert sorted(order) == list(range(60))
+    for k in (3, 6, 30):
+        counts = np.bincount(labelled.columns["class_id"].take(order[:k]), minlength=3)
+        assert counts.max() - counts.min() <= 1
+    assert not np.array_equal(order, labelled_order(labelled, ("class_id",), 6))
+    specs = [o.spec for o in run.executor.orders if o.kind == "train"]
+    by_seed = {spec.seed: spec.subset_seed for spec in specs}
+    assert all(by_seed[spec.seed] == spec.subset_seed for spec in specs)
+    assert len(set(by_seed.values())) == 2
+
+
+def test_a_store_made_by_other_pixels_is_not_mixed_up(run_inline, monkeypatch):
+    """The pair's name and version stay, its pixels change (another Pillow, say): nothing downstream is reused."""
+    suite = toy_suite(arms=["refined"], refiners=["darker"])
+    first = run_inline(suite)
+    source = next(o for o in first.executor.orders if o.kind == "prepare" and o.spec.side == "source")
+    shutil.rmtree(first.store.path(source.key))
+    pair = type(first.plan.suite.tables[0].pair)
+    original = pair.source
+    monkeypatch.setattr(pair, "source", lambda self, size, limits: _brighter(original(self, size, limits)))
+    second = run_inline(suite)
+    assert second.executor.counts["train"] == first.executor.counts["train"]
+    digests = {r.pair.digest for r in second.outcome.records}
+    assert len(digests) == 1
+    assert digests != {r.pair.digest for r in first.outcome.records}
+
+
+def _brighter(splits):
+    columns = {name: column.array for name, column in splits.train.columns.items()}
+    columns["image"] = np.minimum(columns["image"], 254) + 1
+    return replace(splits, train=ImageSet.from_arrays(**columns))
+
+
+def test_manifests_say_what_was_measured(run_inline):
+    run = run_inline(toy_suite(arms=["oracle"], seeds=1))
+    for order in run.executor.orders:
+        assert (run.store.path(order.key) / MANIFEST).is_file()
+        assert run.store.find(order.key).meta["seconds"] > 0

@@ -1,0 +1,125 @@
+import pytest
+
+from bench.api import UserError
+from bench.suite import Arm, load_suite, resolve, shipped
+from conftest import toy_suite
+
+GOOD = """
+name: mine
+title: A suite
+tables:
+  - pair: toy
+    task: classification
+    refiners: [histogram]
+    arms: [refined, {arm: oracle}]
+"""
+
+
+@pytest.fixture
+def suite_file(tmp_path):
+    def write(text: str) -> str:
+        path = tmp_path / "mine.yaml"
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+def test_every_shipped_suite_resolves(registry):
+    for name in shipped():
+        assert resolve(load_suite(name), registry).name == name
+
+
+def test_a_suite_file_is_read_and_completed_with_its_baselines(suite_file, registry):
+    resolved = resolve(load_suite(suite_file(GOOD)), registry)
+    rows = {
+        (table.recipe, str(arm), refiner.variant if refiner else "")
+        for table in resolved.tables
+        for arm, refiner in table.rows
+    }
+    assert rows == {
+        ("strong", "source", ""),
+        ("strong", "refined", "histogram"),
+        ("strong", "oracle", ""),
+        ("plain", "source", ""),
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("refiners:", "refinrs:"), r"unknown key 'tables\[0\]\.refinrs'; did you mean 'refiners'\?"),
+        (("name: mine", "name: mine\nsedes: 3"), r"unknown key 'sedes'\. Allowed: name, tables, title"),
+        (("arm: oracle", "arm: oracle, refinrs: [x]"), r"unknown key 'tables\[0\]\.arms\[1\]\.refinrs'; did you mean"),
+        (("title: A suite\n", ""), "key 'title' is missing"),
+        (("task: classification", "task: classification\n    seeds: 0"), r"tables\[0\]\.seeds: .*found 0"),
+        (("task: classification", "task: classification\n    seeds: many"), r"tables\[0\]\.seeds: .*found 'many'"),
+        (("name: mine", "name: [mine"), "not readable as YAML"),
+        ((GOOD, "- just a list"), "found list at the top"),
+    ],
+)
+def test_a_wrong_suite_file_is_refused_in_one_line(suite_file, change, message):
+    with pytest.raises(UserError, match=message) as caught:
+        load_suite(suite_file(GOOD.replace(*change)))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_suite_gets_the_nearest_right_name():
+    with pytest.raises(UserError, match=r"no suite 'quik'; did you mean 'quick'\?"):
+        load_suite("quik")
+    with pytest.raises(UserError, match=r"no suite file gone\.yaml; shipped suites: "):
+        load_suite("gone.yaml")
+
+
+def test_yaml_cannot_make_python_objects(suite_file):
+    with pytest.raises(UserError, match="not readable as YAML"):
+        load_suite(suite_file("name: !!python/object/apply:os.system ['true']"))
+
+
+@pytest.mark.parametrize("text", ["hybrid@50", "refined_hybrid@5:finetune", "source@2N", "adabn", "real@1"])
+def test_arms_are_read_and_spelt_alike(text):
+    assert str(Arm.parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("refind", "did you mean 'refined'"),
+        ("hybrd@50", "did you mean 'hybrid@K'"),
+        ("hybrid", "did you mean 'hybrid@K'"),
+        ("real@0", "Available: "),
+        ("real@5:finetune", "Available: "),
+        ("end_to_end", "no arm 'end_to_end'"),
+    ],
+)
+def test_an_unknown_arm_gets_the_nearest_right_one(text, message):
+    with pytest.raises(UserError, match=message):
+        Arm.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"pair": "toy_unlabelled", "arms": ["oracle"]}, "pair 'toy_unlabelled' cannot serve arm 'oracle': .*'class_id'"),
+        ({"pair": "toy_unlabelled", "arms": ["hybrid@5"]}, "pair 'toy_unlabelled' cannot serve arm 'hybrid@5'"),
+        ({"pair": "toy_unlabelled", "arms": ["source@2N"]}, "cannot serve arm 'source@2N': .*rendered anew"),
+        ({"arms": ["real@61"]}, "cannot serve arm 'real@61': it has 60 labelled real training images"),
+        ({"arms": ["refined"], "refiners": ["needs_depth"]}, "cannot serve refiner 'needs_depth': it reads 'depth_m'"),
+        ({"arms": ["refined"]}, "arm 'refined' needs refiners"),
+        ({"arms": [{"arm": "refined", "refiners": ["fda"]}], "refiners": ["same"]}, "refiner 'fda' is not in its table"),
+        ({"arms": [{"arm": "oracle", "refiners": ["same"]}], "refiners": ["same"]}, "takes no refiner"),
+        ({"arms": ["adabn"], "model": "pixelda_mnist"}, "model 'pixelda_mnist' cannot serve arm 'adabn'"),
+        ({"task": "clasification"}, "no task 'clasification'; did you mean 'classification'"),
+        ({"pair": "digit"}, "no pair 'digit'; did you mean 'digits'"),
+        ({"model": "light_cn"}, "'light_cn'.*did you mean 'light_cnn'"),
+        ({"model": "light_cnn:pretraind=none"}, "no parameter 'pretraind'; did you mean 'pretrained'"),
+    ],
+)
+def test_what_cannot_be_served_is_refused_before_anything_is_made(registry, table, message):
+    with pytest.raises(UserError, match=message):
+        resolve(toy_suite(**table), registry)
+
+
+def test_the_arms_that_need_no_labels_are_served_without_any(registry):
+    table = {"pair": "toy_unlabelled", "arms": ["refined", "adabn"], "refiners": ["histogram"]}
+    assert len(resolve(toy_suite(**table), registry).tables[0].rows) == 3

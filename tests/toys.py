@@ -1,0 +1,176 @@
+"""Plug-ins for tests: a pair small enough to train on in a second, and refiners that misbehave in one way each.
+
+``toy``: 16×16 images with a bright bar in one of three places; the source is reddish, the target bluish and noisier.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+import numpy as np
+import torch
+
+from bench.api import Frozen, ImageSet, Limits, Pair, PluginError, Reads, Refiner, SourceSplits, TargetSplits
+
+N_SOURCE, N_TARGET, N_TEST = 96, 60, 45
+
+
+def bars(n_images: int, tint: tuple[float, float, float], noise: float, seed: int) -> ImageSet:
+    """Images with a horizontal bar at one of three heights; class ids cycle."""
+    rng = np.random.default_rng(seed)
+    class_id = np.arange(n_images) % 3
+    image = rng.normal(40, noise, (n_images, 16, 16, 3))
+    for row, place in enumerate(class_id):
+        image[row, 2 + 5 * place : 5 + 5 * place] += 150
+    pixels = np.clip(image * np.array(tint), 0, 255).astype(np.uint8)
+    foreground = np.zeros((n_images, 16, 16), bool)
+    return ImageSet.from_arrays(image=pixels, class_id=class_id.astype(np.int64), foreground=foreground)
+
+
+class Toy(Pair):
+    """Three bars."""
+
+    name, version = "toy", 1
+    title = "Toy bars"
+    tasks = frozenset({"classification"})
+    class_names = ("top", "middle", "bottom")
+    source_labels = frozenset({"class_id", "foreground"})
+    target_labels = frozenset({"class_id"})
+    renders_more = True
+    licence, citation = "none", "none"
+
+    def size(self, task: str, budget: str) -> tuple[int, int]:
+        return 16, 16
+
+    def counts(self, limits: Limits) -> dict[str, int]:
+        n_source = min(limits.source_images or N_SOURCE, N_SOURCE)
+        return {
+            "source_train": n_source,
+            "source_val": 12,
+            "source_extra": n_source,
+            "target_train": N_TARGET,
+            "target_train_labelled": N_TARGET,
+            "target_test": N_TEST,
+        }
+
+    def source(self, size: tuple[int, int], limits: Limits) -> SourceSplits:
+        n_source = self.counts(limits)["source_train"]
+        tint = (1.0, 0.4, 0.3)
+        return SourceSplits(bars(n_source, tint, 10, 1), bars(12, tint, 10, 2), bars(n_source, tint, 10, 3))
+
+    def target(self, size: tuple[int, int], limits: Limits) -> TargetSplits:
+        tint = (0.3, 0.5, 1.0)
+        return TargetSplits(bars(N_TARGET, tint, 30, 4), np.arange(N_TARGET), bars(N_TEST, tint, 30, 5))
+
+
+class Unlabelled(Toy):
+    """The same without target labels, masks or more renders."""
+
+    name = "toy_unlabelled"
+    source_labels = frozenset({"class_id"})
+    target_labels = frozenset()
+    renders_more = False
+
+
+class _Toy(Refiner):
+    version = 1
+
+    def fit(self, source, target, budget, context):
+        return None
+
+
+class Same(_Toy):
+    """Another name for identity."""
+
+    name = "same"
+
+    def refine(self, batch, generators):
+        return dict(batch.inputs)
+
+
+class Darker(_Toy):
+    """Halves the brightness, by a parameter."""
+
+    name = "darker"
+
+    class Params(Frozen):
+        factor: float = 0.5
+
+    def refine(self, batch, generators):
+        return {"image": batch.inputs["image"] * self.params.factor}
+
+
+class Twice(_Toy):
+    """Two noisy samples of each source image."""
+
+    name = "twice"
+    views = 2
+
+    def refine(self, batch, generators):
+        noise = torch.stack([torch.rand(x.shape, generator=g) for x, g in zip(batch.inputs["image"], generators)])
+        return {"image": (batch.inputs["image"] + 0.1 * noise).clamp(0, 1)}
+
+
+class NeedsDepth(Same):
+    """Reads a label that no toy has."""
+
+    name = "needs_depth"
+    reads = Reads(required=frozenset({"depth_m"}))
+
+
+class Raises(_Toy):
+    """Raises while fitting."""
+
+    name = "raises"
+
+    def fit(self, source, target, budget, context):
+        raise RuntimeError("the flux capacitor is empty")
+
+    def refine(self, batch, generators):
+        raise PluginError("never reached")
+
+
+class Grows(_Toy):
+    """Returns another size."""
+
+    name = "grows"
+
+    def refine(self, batch, generators):
+        return {"image": torch.zeros(len(batch.rows), 3, 17, 16)}
+
+
+class GivesNaN(_Toy):
+    """Returns NaN."""
+
+    name = "gives_nan"
+
+    def refine(self, batch, generators):
+        return {"image": batch.inputs["image"] * float("nan")}
+
+
+class TooBright(_Toy):
+    """Leaves [0, 1]."""
+
+    name = "too_bright"
+
+    def refine(self, batch, generators):
+        return {"image": batch.inputs["image"] + 1.5}
+
+
+class Exits(_Toy):
+    """Ends the process."""
+
+    name = "exits"
+
+    def refine(self, batch, generators):
+        os._exit(7)
+
+
+class Slow(Same):
+    """Takes its time, so that a test can interrupt it."""
+
+    name = "slow"
+
+    def fit(self, source, target, budget, context):
+        time.sleep(2)
