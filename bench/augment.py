@@ -11,7 +11,7 @@ rotate, flip      ± 15°; left-right                                           
 colour            brightness, contrast, saturation 0.6..1.4, hue ± 0.1 turn; then grey                  0.8; 0.2
 blur              Gaussian, σ uniform in 0.1..1 px at 32 px, in proportion at other sizes               half
 occlusion         one rectangle of one random colour, 2..20 % of the area, aspect 1/3..3                half
-noise             Gaussian, σ uniform in 0..0.1, independent in pixels and channels                     all
+noise             Gaussian, σ uniform in 0..0.1, independent in pixels and channels                     half
 ================  ====================================================================================  =========
 
 The colour strengths are SimCLR's for 32 px images (Chen et al. 2020, App. B.9: strength 0.5, grey 0.2), the rectangle
@@ -58,34 +58,44 @@ def augment(batch: dict[str, Tensor], legal: frozenset[str], generator: Generato
         raise PluginError(
             f"augmentation {unknown[0]!r} does not exist; a task may list: {', '.join(sorted(TRANSFORMS))}"
         )
-    image = batch["image"].contiguous()
+    image = batch["image"].clone(memory_format=torch.contiguous_format)
     if geometric := legal & GEOMETRIC:
         if left_behind := sorted(batch.keys() - _UNMOVED):
             raise PluginError(
                 f"augmentation {min(geometric)!r} moves pixels but not the column {left_behind[0]!r}; "
                 f"a task with that column may list: {', '.join(sorted(PHOTOMETRIC))}"
             )
-        image = warp(image, sample_affine(len(image), geometric, generator))
+        n_images, _, height, width = image.shape
+        image = warp(image, sample_affine(n_images, width, height, geometric, generator))
     if "colour" in legal:
-        image = _colour(image, generator)
+        image = _jitter_colour(image, generator)
+    # From here on in place: the image is ours.
     if "blur" in legal:
-        image = _blur(image, generator)
+        _blur(image, generator)
     if "occlusion" in legal:
-        image = _occlude(image, generator)
+        _occlude(image, generator)
     if "noise" in legal:
-        image = _add_noise(image, generator)
+        _add_noise(image, generator)
     return batch | {"image": image}
 
 
-def sample_affine(n_images: int, names: frozenset[str], generator: Generator) -> Tensor:
-    """``(n_images, 2, 3)`` maps from output to input coordinates, both −1..1 across the image (x, y), by the geometric ``names``."""
+def sample_affine(
+    n_images: int, width: int, height: int, names: frozenset[str], generator: Generator
+) -> Tensor:
+    """Random maps, one an image, made of the geometric transforms in ``names``.
+
+    Returns ``(n_images, 2, 3)`` matrices that take output positions (x, y, 1) to input positions, both running from −1
+    to 1 across the image: what :func:`warp` needs, and what masks and boxes have to follow.
+    """
     ones = torch.ones(n_images, device=generator.device)
-    zoom = (1 / 1.25) ** _uniform(n_images, -1, 1, generator) if "zoom" in names else ones
+    scale = 1.25 ** _uniform(n_images, -1, 1, generator) if "zoom" in names else ones
     angle = _uniform(n_images, -math.pi / 12, math.pi / 12, generator) if "rotate" in names else 0 * ones
     mirror = 1 - 2 * _chosen(n_images, 0.5, generator).float() if "flip" in names else ones
     shift = _uniform((n_images, 2), -0.25, 0.25, generator) if "shift" in names else ones.new_zeros(n_images, 2)
-    cos, sin = zoom * angle.cos(), zoom * angle.sin()
-    linear = torch.stack([mirror * cos, -mirror * sin, sin, cos], dim=1).view(-1, 2, 2)
+    cos, sin = angle.cos() / scale, angle.sin() / scale
+    # A rotation is one of pixels: between axes of different length it needs their ratio.
+    aspect = width / height
+    linear = torch.stack([mirror * cos, -sin / aspect, mirror * sin * aspect, cos], dim=1).view(-1, 2, 2)
     return torch.cat([linear, shift[:, :, None]], dim=2)
 
 
@@ -95,7 +105,7 @@ def warp(image: Tensor, affine: Tensor) -> Tensor:
     return functional.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def _colour(image: Tensor, generator: Generator) -> Tensor:
+def _jitter_colour(image: Tensor, generator: Generator) -> Tensor:
     """Brightness, contrast, saturation and hue are affine maps of (R, G, B): one 3×3 matrix and offset an image."""
     n = len(image)
     jittered = _chosen(n, 0.8, generator)
@@ -118,12 +128,12 @@ def _colour(image: Tensor, generator: Generator) -> Tensor:
     return torch.baddbmm(offset, matrix, image.flatten(2)).clamp_(0, 1).view_as(image)
 
 
-def _blur(image: Tensor, generator: Generator) -> Tensor:
+def _blur(image: Tensor, generator: Generator) -> None:
     """A Gaussian along each axis as a product with a ``(size, size)`` matrix whose rows sum to 1, border included."""
     rows = _chosen(len(image), 0.5, generator).nonzero()[:, 0]
     sigma = _uniform(len(rows), 0.1, 1.0, generator) * (max(image.shape[-2:]) / 32)
     vertical, horizontal = (_gaussian_matrix(size, sigma)[:, None] for size in image.shape[-2:])
-    return image.index_copy(0, rows, vertical @ image[rows] @ horizontal.mT)
+    image.index_copy_(0, rows, vertical @ image[rows] @ horizontal.mT)
 
 
 def _gaussian_matrix(size: int, sigma: Tensor) -> Tensor:
@@ -134,23 +144,25 @@ def _gaussian_matrix(size: int, sigma: Tensor) -> Tensor:
     return exponent.masked_fill_(exponent < -20, -math.inf).softmax(dim=-1)
 
 
-def _occlude(image: Tensor, generator: Generator) -> Tensor:
+def _occlude(image: Tensor, generator: Generator) -> None:
     n, _, height, width = image.shape
     area = _uniform(n, 0.02, 0.2, generator) * _chosen(n, 0.5, generator)
     aspect = 3 ** _uniform(n, -1, 1, generator)
-    centre = torch.rand(n, 2, generator=generator, device=image.device)
+    centre = torch.rand(2, n, generator=generator, device=image.device)
     colour = torch.rand(n, 3, 1, 1, generator=generator, device=image.device)
-    half = torch.stack([area / aspect, area * aspect], dim=1).sqrt() / 2
-    y, x = ((torch.arange(size, device=image.device) + 0.5) / size for size in (height, width))
-    inside_y = (y - centre[:, :1]).abs() < half[:, :1]
-    inside_x = (x - centre[:, 1:]).abs() < half[:, 1:]
-    return torch.where((inside_y[:, :, None] & inside_x[:, None, :])[:, None], colour, image)
+    inside = [
+        ((torch.arange(size, device=image.device) + 0.5) / size - centre[axis, :, None]).abs() < side[:, None] / 2
+        for axis, (size, side) in enumerate(((height, (area / aspect).sqrt()), (width, (area * aspect).sqrt())))
+    ]
+    mask = inside[0].float()[:, :, None] @ inside[1].float()[:, None, :]
+    image.lerp_(colour, mask[:, None])
 
 
-def _add_noise(image: Tensor, generator: Generator) -> Tensor:
-    sigma = _uniform(len(image), 0, 0.1, generator)[:, None, None, None]
-    noise = torch.randn(image.shape, generator=generator, device=image.device)
-    return torch.addcmul(image, sigma, noise).clamp_(0, 1)
+def _add_noise(image: Tensor, generator: Generator) -> None:
+    rows = _chosen(len(image), 0.5, generator).nonzero()[:, 0]
+    sigma = _uniform(len(rows), 0, 0.1, generator)[:, None, None, None]
+    noise = torch.randn((len(rows), *image.shape[1:]), generator=generator, device=image.device)
+    image.index_add_(0, rows, noise.mul_(sigma)).clamp_(0, 1)
 
 
 def _uniform(shape: int | tuple[int, ...], low: float, high: float, generator: Generator) -> Tensor:

@@ -59,6 +59,7 @@ def run(
     """Run a suite: train, score, and write leaderboards. What is finished already is not done again."""
     from bench import timings
     from bench.executors.local import LocalExecutor
+    from bench.records import read_records
     from bench.report import write_report
     from bench.report.terminal import print_report
     from bench.runner import Runner
@@ -88,7 +89,7 @@ def run(
     finally:
         executor.close()
     timings.save(kept.root, plan, outcome.made)
-    paths = write_report(outcome.records, results)
+    paths = write_report(read_records(results / "records"), results)
     print_report(paths.tables, console)
     _print_summary(console, plan, outcome, executor.n_workers, quiet)
     console.print(f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})")

@@ -36,8 +36,8 @@ class Listener(Protocol):
     def finished(self, job: Job, made: bool) -> None:
         """The job's result is in the store; ``made`` in this run."""
 
-    def failed(self, job: Job, reason: str) -> None:
-        """The job failed."""
+    def failed(self, job: Job, reason: str, own: bool) -> None:
+        """The job failed: by its ``own`` fault, or because an input of it did."""
 
     def recorded(self, record: Record) -> None:
         """A cell has its record."""
@@ -166,7 +166,7 @@ class Runner:
                     raise DiskFull(event.reason)
                 self._keep_details(first, event)
                 for job_id in job_ids:
-                    self._fail(self.plan.jobs[job_id], event.reason)
+                    self._fail(self.plan.jobs[job_id], event.reason, own=job_id == first.id)
             case Done():
                 if event.made and first.kind in WORK_OF_A_CELL:
                     self.outcome.work_seconds += event.seconds
@@ -188,15 +188,15 @@ class Runner:
             entries = {role: self.entries[needed] for role, needed in planned.jobs.items()}
             self._record(record_of(planned, entries, self.plan.suite.name))
 
-    def _fail(self, job: Job, reason: str) -> None:
+    def _fail(self, job: Job, reason: str, own: bool) -> None:
         if job.id in self.outcome.failures:
             return
         self.outcome.failures[job.id] = reason
-        self.listener.failed(job, reason)
+        self.listener.failed(job, reason, own)
         for planned in self._cells_of.get(job.id, ()):
             self._record(failed_record(planned, reason, self.plan.suite.name))
         for dependant in self.plan.dependants[job.id]:
-            self._fail(self.plan.jobs[dependant], reason if job.kind == "train" else f"{job.label}: {reason}")
+            self._fail(self.plan.jobs[dependant], f"{job.label}: {reason}" if own else reason, own=False)
 
     def _record(self, record: Record) -> None:
         write_record(self.records, record)

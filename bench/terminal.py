@@ -31,7 +31,7 @@ class Display(Protocol):
 
     def finished(self, job: Job, made: bool) -> None: ...
 
-    def failed(self, job: Job, reason: str) -> None: ...
+    def failed(self, job: Job, reason: str, own: bool) -> None: ...
 
     def recorded(self, record: Record) -> None: ...
 
@@ -60,9 +60,9 @@ class _Counting:
         if self.verbose:
             self.say(f"{self.count} {job.label}{'' if made else ': already in the store'}")
 
-    def failed(self, job: Job, reason: str) -> None:
+    def failed(self, job: Job, reason: str, own: bool) -> None:
         self.n_done += 1
-        if job.kind != "score":
+        if own:
             self.say(f"{self.count} FAILED {job.label}: {reason}")
 
     def say(self, text: str) -> None:
@@ -129,8 +129,8 @@ class LiveDisplay(_Counting):
         super().finished(job, made)
         self._drop(job)
 
-    def failed(self, job: Job, reason: str) -> None:
-        super().failed(job, reason)
+    def failed(self, job: Job, reason: str, own: bool) -> None:
+        super().failed(job, reason, own)
         self._drop(job)
 
     def _drop(self, job: Job) -> None:

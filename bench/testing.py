@@ -336,13 +336,14 @@ def _check_constant_images(bench: _Bench) -> Iterator[Violation]:
 def _check_state(bench: _Bench) -> Iterator[Violation]:
     """``state_dict`` → safetensors → ``load_state_dict`` restores the refiner to the bit."""
     done = f"stored the state as safetensors and loaded it {bench.at}"
+    fitted = bench.fitted
     with bench.reporting("stored the state as safetensors"):
-        stored = save(dict(bench.fitted.state_dict()))
+        stored = save(dict(fitted.state_dict()))
     restored = bench.make()
     with bench.reporting("loaded the stored state"):
         restored.load_state_dict(load(stored))
     batch = bench.batch(range(N_SOURCE))
-    first, second = bench.refine(bench.fitted, batch), bench.refine(restored, batch)
+    first, second = bench.refine(fitted, batch), bench.refine(restored, batch)
     if not torch.equal(first, second):
         found = f"images differ by up to {_gap(first, second):.3g}"
         yield Violation("state", done, found, "put all that fit learns into state_dict, and restore all of it")
@@ -354,6 +355,7 @@ def _check_views(bench: _Bench) -> Iterator[Violation]:
     if not isinstance(views, int) or views < 1:
         yield Violation("views", "read the attribute views", f"it is {views!r}", "make it an integer from 1")
         return
+    bench.refine(bench.fitted, bench.batch(range(N_SOURCE)))  # a broken output is reported under its own clause
     with bench.reporting("refined source_val as a run does"):
         blocks = refine_images(bench.fitted, bench.source, "source_val", 0, 4, lambda done, total: None)
         samples = np.concatenate(list(blocks)).reshape(views, N_SOURCE, -1)

@@ -161,7 +161,7 @@ def train(
                 shown = now
         seconds = time.perf_counter() - start
     curve = losses.curve()
-    if not all(bool(torch.isfinite(parameter).all()) for parameter in network.parameters()):
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in network.state_dict().values()):
         raise TrainingError(f"weights are not finite after step {n_steps} of {n_steps}")
     return TrainResult(
         final_loss=curve[-1][1],

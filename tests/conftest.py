@@ -92,7 +92,7 @@ class Silent:
         if not made:
             self.reused.append(job.label)
 
-    def failed(self, job, reason) -> None:
+    def failed(self, job, reason, own) -> None:
         self.failures[job.label] = reason
 
     def recorded(self, record) -> None: ...

@@ -30,9 +30,9 @@ SPLIT_SIZES = {
     "source_train": 5000,
     "source_val": 500,
     "source_extra": 5000,
-    "target_train": 2504,
-    "target_train_labelled": 2504,
-    "target_test": 2496,
+    "target_train": 2465,
+    "target_train_labelled": 2465,
+    "target_test": 2535,
 }
 """Images of each split where no limit is set."""
 

@@ -45,6 +45,8 @@ def near_duplicate_hash(images: np.ndarray) -> np.ndarray:
     29 reach 0.97. Of every fifth image, all copies reach it that have noise (σ = 8 grey levels), contrast × 0.8 with
     brightness + 20, a gamma of 0.8, JPEG of quality 50, or 1.5 or 2 times the size; of JPEG of quality 30, 99 % do.
     A shift by one of the 32 pixels gives 0.73 (median): that is another picture.
+    Photographs have less contrast: of 270 crops, the copies as JPEG of quality 80 reach it in 91 % at 32 × 32 pixels,
+    98 % at 64 × 64 and 99 % at 128 × 128; of quality 50, in 49, 95 and 97 %. No two of the crops reach 0.98.
     """
     height, width = images.shape[1:3]
     grid = _area_weights(height) @ (images @ _LUMA) @ _area_weights(width).T
@@ -91,9 +93,8 @@ def split_by_hash(
     ------
     DataError: one part would be empty.
     """
-    contents = content_hash(images)
-    keys = (contents,) if groups is None else (contents, groups)
-    linked = linked_images(near_duplicate_hash(images), *keys)
+    contents, vectors = _hashes(Column(images))
+    linked = linked_images(vectors, contents) if groups is None else linked_images(vectors, contents, groups)
     order = np.argsort(contents, kind="stable")
     _, first = np.unique(linked[order], return_index=True)
     # Hashed again, because the smallest of several hashes is no longer a uniform draw: large groups would go first.

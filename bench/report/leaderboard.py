@@ -28,8 +28,8 @@ from bench.report.frame import TABLE
 MIN_SEEDS = 3
 """Task seeds that a ranked row needs (DESIGN §8)."""
 COSTS = ("fit_seconds", "refine_seconds", "train_seconds", "images_seen", "peak_memory_mb")
-PER_ROW_VERSIONS = frozenset({"refiner"})
-"""Keys of ``Record.versions`` that rightly differ between the rows of one table."""
+REFINER_VERSIONS = frozenset({"refiner", "refiner_source"})
+"""Keys of ``Record.versions`` that rightly differ between refiners, but not between the cells of one."""
 
 BySeed = dict[int, np.ndarray]
 """Contributions ``(N_test,) float64`` by task seed, in the printed unit."""
@@ -124,7 +124,7 @@ class Table:
     batch_sizes: tuple[int, ...]
     suites: tuple[str, ...]
     versions: Mapping[str, tuple[str, ...]]
-    """Every value of each key of the records' ``versions`` and ``environment``."""
+    """Every value of each key of the records' ``versions`` and ``environment``; a refiner's key is ``refiner of fda``."""
 
     @property
     def title(self) -> str:
@@ -184,7 +184,7 @@ def _table(cells: pd.DataFrame, other: pd.DataFrame, strong_source: BySeed) -> T
     rows = []
     for key, group in by_row.items():
         name = label(*key)
-        row = _row(*key, group, layout.groups)
+        row = _row(*key, group, values[name], layout.groups)
         row = replace(
             row,
             reason=incomplete[name] or _too_few_seeds(row),
@@ -221,11 +221,11 @@ def _table(cells: pd.DataFrame, other: pd.DataFrame, strong_source: BySeed) -> T
 
 def by_seed(cells: pd.DataFrame) -> BySeed:
     """Contributions by task seed in the printed unit, refiner seeds averaged; scored cells alone."""
-    scored = cells[cells.status == "ok"].sort_values("task_seed")
-    return {
-        int(str(seed)): np.mean(np.stack(list(group.contributions)), axis=0) * group.scale.iloc[0]
-        for seed, group in scored.groupby("task_seed")
-    }
+    scored = cells[cells.status == "ok"]
+    gathered: dict[int, list[np.ndarray]] = {}
+    for seed, contributions, scale in zip(scored.task_seed, scored.contributions, scored.scale, strict=True):
+        gathered.setdefault(int(seed), []).append(contributions * scale)
+    return {seed: np.mean(np.stack(gathered[seed]), axis=0) for seed in sorted(gathered)}
 
 
 def _source(cells: pd.DataFrame) -> BySeed:
@@ -242,10 +242,9 @@ def _groups(scored: pd.DataFrame) -> np.ndarray | None:
     return found[0] if found else None
 
 
-def _row(arm: str, refiner: str, cells: pd.DataFrame, groups: np.ndarray | None) -> Row:
+def _row(arm: str, refiner: str, cells: pd.DataFrame, values: BySeed, groups: np.ndarray | None) -> Row:
     """A row's own results, before it is compared with others."""
     scored = cells[cells.status == "ok"]
-    values = by_seed(cells)
     score = None
     if values:
         stacked = _stack(values, list(values))
@@ -348,7 +347,7 @@ def _reference(other: pd.DataFrame, source: BySeed, layout: _Layout) -> Row | No
     of_papers = ", the papers' own" if recipe == "plain" else ""
     lacks = _incomplete(cells, sorted(cells.task_seed.unique()))
     return replace(
-        _row("source", "", cells, layout.groups),
+        _row("source", "", cells, values, layout.groups),
         arm=name,
         gain=gain,
         strong_gain=gain if recipe == "plain" else None,
@@ -419,8 +418,7 @@ def _distinct(values: pd.Series) -> tuple[int, ...]:
 
 def _versions(scored: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     found: dict[str, set[str]] = {}
-    for described in [*scored.versions, *scored.environment]:
-        for key, value in described.items():
-            if key not in PER_ROW_VERSIONS:
-                found.setdefault(key, set()).add(value)
+    for refiner, versions, environment in zip(scored.refiner, scored.versions, scored.environment, strict=True):
+        for key, value in [*versions.items(), *environment.items()]:
+            found.setdefault(f"{key} of {refiner}" if key in REFINER_VERSIONS else key, set()).add(value)
     return {key: tuple(sorted(values)) for key, values in sorted(found.items())}

@@ -19,7 +19,7 @@ def leaderboard_markdown(tables: Sequence[Table]) -> str:
 
 def escape(text: str) -> str:
     """One line of text in which nothing means anything to Markdown, or to HTML inside it."""
-    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = re.sub(r"\s+", " ", text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"[\\`*|~$]|(?<![^\W_])_|_(?![^\W_])|\](?=[(\[])", r"\\\g<0>", text)
 
 
@@ -30,11 +30,7 @@ def code(name: str) -> str:
 
 def prose(text: str) -> str:
     """A sentence of :mod:`bench.report.words`."""
-    pieces = []
-    for quoted, piece in spans(text):
-        kept = piece[: len(piece) - len(piece.lstrip())], piece[len(piece.rstrip()) :]
-        pieces.append(code(piece) if quoted else escape(piece).join(kept) if piece.strip() else piece)
-    return "".join(pieces)
+    return "".join(code(piece) if quoted else escape(piece) for quoted, piece in spans(text))
 
 
 def _section(table: Table) -> Iterator[str]:

@@ -43,13 +43,7 @@ def cells_csv(frame: pd.DataFrame) -> bytes:
 
 
 def _csv(frame: pd.DataFrame) -> bytes:
-    return (
-        frame.convert_dtypes(convert_string=False)
-        .map(_inert)
-        .rename(columns=_inert)
-        .to_csv(index=False, lineterminator="\n")
-        .encode()
-    )
+    return frame.convert_dtypes().map(_inert).rename(columns=_inert).to_csv(index=False, lineterminator="\n").encode()
 
 
 def _inert(value: object) -> object:

@@ -97,7 +97,7 @@ def warnings(table: Table) -> list[str]:
 def reproduce(table: Table) -> list[str]:
     """The command behind the records, and what ran them."""
     commands = " and ".join(code(f"python -m bench run {shlex.quote(suite)}") for suite in table.suites)
-    versions = ", ".join(f"{key} {' / '.join(values)}" for key, values in table.versions.items())
+    versions = ", ".join(f"{key} {' / '.join(values)}" for key, values in table.versions.items() if " of " not in key)
     return [f"Reproduce: {commands}.", *([f"Made with {versions.replace('`', chr(39))}."] if versions else [])]
 
 
@@ -185,8 +185,8 @@ def _about_tests(table: Table) -> list[str]:
     n_refiners = sum(" " in name for name in tested)
     said = [
         f"Test: paired t by task seed and test image against `source` of the same recipe. {test.statement} Holm's "
-        f"correction within the {n_refiners} refiner rows and within the {len(tested) - n_refiners} others that were "
-        "tested; resolved means adjusted p < 0.05."
+        f"correction within the tested rows with a refiner ({n_refiners}) and within those without "
+        f"({len(tested) - n_refiners}); resolved means adjusted p < 0.05."
     ]
     if test.minimal_detectable_gain is not None:
         smallest = _amount(test.minimal_detectable_gain, table)

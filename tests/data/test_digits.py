@@ -16,7 +16,7 @@ from bench.api import Limits, UserError
 from bench.data import digit_fonts, digits
 from bench.data.digits import Digits, render_digits
 from bench.data.imageset import DataError, array_digest
-from bench.data.splits import check_disjoint, content_hash
+from bench.data.splits import NEAR_DUPLICATE, check_disjoint, content_hash, near_duplicate_hash
 
 FONT_FOLDER = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 SIZE = (32, 32)
@@ -241,6 +241,15 @@ def test_target_splits_are_halves_that_share_no_picture(target):
         assert counts.min() > 200
     np.testing.assert_array_equal(target.labelled_rows, np.arange(target.train.n_images))
     assert target.groups is None
+
+
+def test_no_two_mnist_images_are_near_duplicates_and_copies_are(target):
+    images = np.concatenate([column(target.train, "image"), column(target.test, "image")])
+    hashes = near_duplicate_hash(images)
+    assert (hashes[::25] @ hashes.T >= NEAR_DUPLICATE).sum() == 200  # each one with itself
+    for copy in (lambda x: x * 0.8 + 20, lambda x: 255 * (x / 255) ** 0.8):
+        copies = near_duplicate_hash(copy(images[::25].astype(float)).astype(np.uint8))
+        assert ((copies * hashes[::25]).sum(axis=1) >= NEAR_DUPLICATE).all()
 
 
 def test_source_and_test_share_no_picture(source, target):

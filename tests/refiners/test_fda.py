@@ -57,7 +57,7 @@ def test_half_width_of_the_largest_window_holds_the_whole_low_band(size):
     assert (window.image(window.spectrum(images)) - images).abs().max() < 1e-5
 
 
-@pytest.mark.parametrize(("beta", "b"), zip(PAPER_BETAS, (0, 1, 2), strict=True))
+@pytest.mark.parametrize(("beta", "b"), list(zip(PAPER_BETAS, (0, 1, 2), strict=True)))
 def test_paper_variants_at_32_pixels(fit, photographs, beta, b):
     amplitudes = fit(FDA(Params(beta=beta)), photographs).state_dict()["amplitudes"]
     assert amplitudes.shape == (12, 3, 2 * b + 1, b + 1)

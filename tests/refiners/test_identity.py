@@ -15,5 +15,7 @@ def test_storing_loses_nothing(fit):
     levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
     images = np.concatenate([levels, levels[:, ::-1], levels.swapaxes(1, 2)], axis=3)
     refiner = fit(Identity(), images)
-    (stored,) = refine_images(refiner, ImageSet.from_arrays(image=images), "source_train", 0, 8, lambda done, total: None)
+    (stored,) = refine_images(
+        refiner, ImageSet.from_arrays(image=images), "source_train", 0, 8, lambda done, total: None
+    )
     np.testing.assert_array_equal(stored, images)

@@ -54,17 +54,15 @@ def test_greys_have_no_colour(convert):
 
 
 def test_agrees_with_scikit_image_on_one_reference(fit, refine, photographs):
-    """To half a level."""
-    target = photographs[7:8]
-    refined = refine(fit(Reinhard(), target), photographs[:4])
+    """To half a level; muted colours, since scikit-image clips impossible ones in XYZ and we do in RGB."""
+    target, source = photographs[7:8] // 4 + 96, photographs[:4] // 2 + 64
+    refined = refine(fit(Reinhard(), target), source)
     other = rgb2lab(target[0])
-    for image, got in zip(photographs[:4], refined, strict=True):
+    for image, got in zip(source, refined, strict=True):
         lab = rgb2lab(image)
         scale = other.std(axis=(0, 1)) / lab.std(axis=(0, 1))
         moved = (lab - lab.mean(axis=(0, 1))) * scale + other.mean(axis=(0, 1))
-        with np.errstate(all="ignore"):
-            want = lab2rgb(moved)
-        np.testing.assert_allclose(got, want, atol=0.5 / 255)
+        np.testing.assert_allclose(got, lab2rgb(moved), atol=0.5 / 255)
 
 
 @pytest.mark.parametrize("space", ["lab", "lalphabeta"])
@@ -91,7 +89,7 @@ def test_grey_image_keeps_its_noise_out_of_the_colours(fit, refine, photographs)
     grey = np.repeat(photographs[:1, ..., :1], 3, axis=3)
     refined = refine(fit(Reinhard(), photographs[5:6]), grey)
     inside = ((refined > 0) & (refined < 1)).all(axis=3)
-    assert rgb2lab(refined)[inside][:, 1:].std(axis=0).max() < 0.1
+    assert rgb2lab(refined)[inside][:, 1:].std(axis=0).max() < 0.01
 
 
 def test_image_reference_draws_by_each_image_s_own_seed(fit, refine, photographs):

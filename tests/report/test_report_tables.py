@@ -308,12 +308,21 @@ def test_a_stand_in_is_never_called_real(make_records, make_record):
 
 
 def test_mixed_environments_and_steps_are_said(make_records):
-    older = make_records({("source", ""): 0.7}, versions={"torch": "2.11.0", "refiner": "1"}, training={"steps": 300})
-    newer = make_records({("refined", "fda"): 0.8}, versions={"torch": "2.14.1", "refiner": "2"})
+    older = make_records({("source", ""): 0.7}, versions={"torch": "2.11.0"}, training={"steps": 300})
+    newer = make_records({("refined", "fda"): 0.8}, versions={"torch": "2.14.1"})
     text = " ".join(warnings(table_of(older + newer)))
     assert "mix `torch`: `2.11.0`, `2.14.1`" in text
     assert "mix training steps: 300, 600" in text
-    assert "refiner" not in text
+
+
+def test_refiners_may_differ_in_version_but_not_with_themselves(make_records):
+    records = make_records({("source", ""): 0.7})
+    records += make_records({("refined", "a"): 0.8}, versions={"refiner": "1"})
+    records += make_records({("refined", "b"): 0.8}, versions={"refiner": "2"})
+    assert warnings(table_of(records)) == []
+    records[-1] = records[-1].model_copy(update={"versions": {"refiner": "3"}})
+    (warning,) = warnings(table_of(records))
+    assert "mix `refiner of b`: `2`, `3`" in warning
 
 
 def test_nothing_mixed_gives_no_warning(quick_records):
@@ -370,8 +379,11 @@ def test_intervals_respect_video_groups(make_records):
     assert grouped.find("source").score.interval != single.find("source").score.interval
 
 
-def test_decimals_follow_the_width_of_the_intervals(make_records):
-    coarse = table_of(make_records({("source", ""): 0.7}, n_test=200))
-    fine = table_of(make_records({("source", ""): 0.7}, n_test=200_000, seed_spread=0.0001))
-    assert (coarse.decimals, fine.decimals) == (1, 1) or fine.decimals > coarse.decimals
-    assert fine.decimals == 1 + (fine.find("source").score.interval.high - fine.find("source").score.value < 0.1)
+@pytest.mark.parametrize(("spread", "decimals"), [(0.2, 1), (0.004, 2), (0.0004, 3)])
+def test_decimals_show_the_first_figure_of_the_half_width(make_record, spread, decimals):
+    rng = np.random.default_rng(0)
+    records = [make_record(0.7 + spread * rng.normal(size=100), task_seed=seed) for seed in range(5)]
+    table = table_of(records)
+    interval = table.find("source").score.interval
+    assert table.decimals == decimals
+    assert decimals == 1 or 10**-decimals <= (interval.high - interval.low) / 2 < 10 ** (1 - decimals)

@@ -1,0 +1,37 @@
+# make run   install into .venv and run the default suite       make test   the whole test suite, lint and types
+PYTHON ?= python3
+BIN := .venv/bin
+# One thread for each process: two threads in one process are slower than two processes (docs/protocol.md).
+export OMP_NUM_THREADS ?= 1
+export MKL_NUM_THREADS ?= 1
+
+.PHONY: run test install lint clean
+
+run: .venv/installed
+	$(BIN)/python -m bench run $(SUITE)
+
+install: .venv/installed
+
+test: lint
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: .venv/installed-for-tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "realgain needs Python 3.11 to 3.13; found $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable . --constraint constraints.txt
+	@touch $@
+
+.venv/installed-for-tests: .venv/installed
+	$(BIN)/python -m pip install --quiet --editable '.[test]' --constraint constraints.txt
+	@touch $@
+
+clean:
+	rm -rf .venv results/local

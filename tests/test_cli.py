@@ -1,0 +1,172 @@
+"""The command line as a user has it: real processes, real workers, the toy plug-ins."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conftest import TOYS, toy_suite
+
+ROOT = Path(__file__).parents[1]
+
+
+def suite_file(folder: Path, **table) -> str:
+    suite = toy_suite(**table).model_dump(mode="json", exclude_defaults=True)
+    path = folder / "toys.yaml"
+    path.write_text(yaml.safe_dump(suite))
+    return str(path)
+
+
+def n_trainings(store: Path) -> int:
+    manifests = (json.loads(path.read_text())["meta"] for path in store.glob("objects/*/*/manifest.json"))
+    return sum(meta["kind"] == "train" for meta in manifests)
+
+
+def test_help_loads_no_torch():
+    code = "import sys, runpy; sys.argv = ['bench', '--help']\n" + (
+        "try: runpy.run_module('bench', run_name='__main__')\n"
+        "except SystemExit: print('torch' in sys.modules, 'pandas' in sys.modules)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True).stdout
+    assert "run" in shown
+    assert shown.endswith("False False\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "quik"], "no suite 'quik'; did you mean 'quick'? Available: quick, smoke"),
+        (["plan", "gone.yaml"], "no suite file gone.yaml"),
+        (["report", "nowhere"], "no records in nowhere/records"),
+        (["run", "smoke", "--plugin", "gone.py"], "no file or folder gone.py"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_exit_code_2(cli, arguments, message):
+    done = cli(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {message}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_plan_and_run_and_report(cli, tmp_path):
+    suite = suite_file(tmp_path, arms=["refined", "oracle"], refiners=["same", "histogram"])
+    dry = cli("plan", suite, "--plugin", str(TOYS))
+    assert dry.returncode == 0, dry.stderr
+    assert "10 cells" in dry.stdout
+    assert "0 cached" in dry.stdout
+    assert "MB of disk" in " ".join(dry.stdout.split())
+    assert not list(tmp_path.glob("results/local/store/objects/*"))
+
+    done = cli("run", suite, "--plugin", str(TOYS))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "not fit, refine, train or score" in " ".join(done.stdout.split())
+    results = tmp_path / "results" / "local" / "toys"
+    assert len(list((results / "records").glob("*.json"))) == 10
+    first = {name: (results / name).read_bytes() for name in ("leaderboard.md", "leaderboard.csv", "leaderboard.html")}
+    assert n_trainings(tmp_path / "results/local/store") == 8
+
+    rebuilt = cli("report", str(results))
+    assert rebuilt.returncode == 0
+    assert {name: (results / name).read_bytes() for name in first} == first
+
+    again = cli("run", suite, "--plugin", str(TOYS), "-q")
+    assert again.returncode == 0
+    assert "jobs:" not in again.stdout
+    assert {name: (results / name).read_bytes() for name in first} == first
+
+    dry = cli("plan", suite, "--plugin", str(TOYS))
+    assert "; 0 to do" in " ".join(dry.stdout.split())
+
+
+def test_failures_end_in_exit_code_1_with_all_other_rows_done(cli, tmp_path):
+    suite = suite_file(tmp_path, arms=["refined", "oracle"], refiners=["exits", "raises", "histogram"], seeds=1)
+    done = cli("run", suite, "--plugin", str(TOYS))
+    assert done.returncode == 1
+    assert "the flux capacitor is empty" in done.stdout
+    assert "the worker process left with exit code 7" in done.stdout
+    assert "2 of 6 cells have no score" in " ".join(done.stdout.split())
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_any_moment_goes_on_where_it_was(cli, tmp_path):
+    suite = suite_file(tmp_path, arms=["refined", "hybrid@6", "oracle"], refiners=["histogram"], train_steps=60)
+    command = [sys.executable, "-m", "bench", "run", suite, "--plugin", str(TOYS)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    store = tmp_path / "results" / "local" / "store"
+    finished: set[str] = set()
+    for n_wanted in (1, 5, 9, 14):
+        process = subprocess.Popen(
+            command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        while process.poll() is None and len(list(store.glob("objects/*/*/manifest.json"))) < n_wanted:
+            time.sleep(0.02)
+        process.kill()
+        process.wait()
+        entries = {path.parent.name for path in store.glob("objects/*/*/manifest.json")}
+        assert finished <= entries
+        finished = entries
+    before = {path: path.stat().st_mtime_ns for path in store.glob("objects/*/*/manifest.json")}
+    done = cli("run", suite, "--plugin", str(TOYS))
+    assert done.returncode == 0, done.stdout
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    n_jobs = len(list(store.glob("objects/*/*/manifest.json")))
+    words = " ".join(done.stdout.split())
+    # Workers of a killed run live up to a second longer and may finish what they had: that is reused as well.
+    n_done_now = int(words.split(" jobs: ")[1].split()[0])
+    assert n_done_now <= n_jobs - len(before)
+    assert list((store / "partial").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path):
+    suite = suite_file(tmp_path, arms=["oracle"], train_steps=4000)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench", "run", suite, "--plugin", str(TOYS)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    store = tmp_path / "results" / "local" / "store"
+    while process.poll() is None and not list(store.glob("locks/*")):
+        time.sleep(0.05)
+    time.sleep(1)
+    os.killpg(process.pid, signal.SIGINT)
+    output, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "the same command goes on from here" in " ".join(output.split())
+    assert "Traceback" not in output + errors
+
+
+@pytest.mark.slow
+def test_two_runs_share_a_store_and_the_work(tmp_path):
+    suite = suite_file(tmp_path, arms=["refined", "oracle"], refiners=["histogram"], seeds=3)
+    command = [sys.executable, "-m", "bench", "run", suite, "--plugin", str(TOYS), "--workers", "1"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    runs = [
+        subprocess.Popen(
+            [*command, "--out", str(tmp_path / f"out{n}")],
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for n in range(2)
+    ]
+    outputs = [run.communicate(timeout=300)[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], outputs
+    made = [int(" ".join(output.split()).split(" jobs: ")[1].split()[0]) for output in outputs]
+    n_entries = len(list((tmp_path / "results/local/store").glob("objects/*/*/manifest.json")))
+    assert sum(made) == n_entries
+    assert min(made) > 0
+    tables = [(tmp_path / f"out{n}" / "leaderboard.csv").read_bytes() for n in range(2)]
+    assert tables[0] == tables[1]
