@@ -79,9 +79,7 @@ def augment(batch: dict[str, Tensor], legal: frozenset[str], generator: Generato
     return batch | {"image": image}
 
 
-def sample_affine(
-    n_images: int, width: int, height: int, names: frozenset[str], generator: Generator
-) -> Tensor:
+def sample_affine(n_images: int, width: int, height: int, names: frozenset[str], generator: Generator) -> Tensor:
     """Random maps, one an image, made of the geometric transforms in ``names``.
 
     Returns ``(n_images, 2, 3)`` matrices that take output positions (x, y, 1) to input positions, both running from −1
@@ -100,7 +98,7 @@ def sample_affine(
 
 
 def warp(image: Tensor, affine: Tensor) -> Tensor:
-    """``image`` ``(B, C, H, W)`` sampled bilinearly at ``affine`` ``(B, 2, 3)`` of its grid; the border extends outwards."""
+    """``image`` ``(B, C, H, W)`` sampled bilinearly through ``affine`` ``(B, 2, 3)``; its border extends outwards."""
     grid = functional.affine_grid(affine, list(image.shape), align_corners=False)
     return functional.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=False)
 

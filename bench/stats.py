@@ -18,9 +18,10 @@ Model of the gain of one row over the baseline on image *i* with seed *s*::
 
 Why squared half-widths are added, each with its own t, instead of one t with Satterthwaite's degrees of freedom:
 those are estimated, and where few seeds agree by chance the estimate says "many" just when the variance came out too
-small. At S = 3 Satterthwaite's interval covers down to 92.6 % and errs 3.4 times too often at the 0.05 / 6 of a Holm
-step; the sum is exact where one component vanishes and errs on the safe side between (95 to 98 %).
-:attr:`Interval.dof` is the degrees of freedom at which ``mean ± t(dof) se`` is that interval.
+small. At S = 3 Satterthwaite's interval covers down to 92.5 % and errs 3.4 times too often at the 0.05 / 6 of a Holm
+step; the sum is exact where one component vanishes and errs on the safe side between (94 % with ten seeds and five
+videos, otherwise 95 to 98 %). :attr:`Interval.dof` is the degrees of freedom at which ``mean ± t(dof) se`` is that
+interval.
 
 Scores of few images are coarse: two or three seeds may hit the same count and show no variance. The noise of single
 images alone gives ``MS_seed`` the expectation of ``MS_rest``, so an ``MS_seed`` below the 5 % quantile of what that
@@ -204,14 +205,14 @@ def compare(
     which are Satterthwaite's for that average where treatments vary alike (paired variances then correlate by 1/4);
     K = 1 gives the plain paired t. The residual mean square itself would have K (S - 1) degrees of freedom, but if one
     row, or the baseline, varies 3 to 10 times as much over seeds as the rest, 9 to 24 % of tables without any gain then
-    show a false one (K = 6, S = 3), and choosing by a preliminary test leaves up to 13 %: three seeds cannot reveal
+    show a false one (K = 6, S = 3), and choosing by a preliminary test leaves up to 12 %: three seeds cannot reveal
     what it must find. With the average it is at most 5 % within simulation error (tests/test_stats_simulation.py).
 
     Homogeneity is tested all the same: residuals of the layout are permuted over treatments within each seed (no
     normality assumed; 199 permutations, fixed seed); the statistic is the sum of squared shares of the treatments in
     the residual sum of squares. Below ``HOMOGENEITY_LEVEL`` each row uses its own paired variance with S - 1 degrees of
-    freedom, unless the average is wider: the test can cost power, never honesty. What three seeds leave unnoticed shows
-    in single intervals: that of a row 3 to 10 times as variable as the rest covers 88 to 91 % at S = 3.
+    freedom, unless the average is wider: the test can cost power but adds no false gain. What three seeds leave
+    unnoticed shows in single intervals: that of a row 3 to 10 times as variable as the rest covers 88 to 91 % at S = 3.
 
     Where a row differs by the same non-zero amount on every image in every seed, no variance is to be had: the interval
     has no width and the gain is resolved. A row equal to the baseline on every image in every seed is taken for the

@@ -11,11 +11,11 @@ linear between the levels that the target has. With one reference image the resu
 Layout: ``image`` float32 (B, 3, H, W) on the 256 levels k/255; state ``cdf`` (3, 256) float64 and ``n_images`` ().
 
 What to know. F is inclusive, so a constant channel (F_s = 1) becomes the target's highest level. Few source levels
-stay few: a flat render is posterised. ``dither`` adds up to half a level of uniform noise to each x', which
-makes the rounding of its fractional levels unbiased; it does not spread a level over others.
+stay few: a flat render is posterised. ``dither`` adds up to half a level of uniform noise to each x', which makes the
+rounding of its fractional levels unbiased; it does not spread a level over others.
 
-How it is quick: F_s takes one of the H·W + 1 values k/(H·W), so F_t⁻¹ is tabulated at those once per batch;
-one count over (image, channel, level) and two table look-ups do all images at once.
+How it is quick: F_s takes one of the H·W + 1 values k/(H·W), so F_t⁻¹ is tabulated at those once; then one count
+over (image, channel, level) and two look-ups do all images of a batch together.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from bench.api import Budget, FitContext, Frozen, RefineBatch, Refiner
 from bench.data.imageset import ImageSet, UnlabelledImages
 
 N_LEVELS = 256
+TWO_TO_23 = torch.tensor(2.0**23)
 
 
 class Params(Frozen):
@@ -55,14 +56,12 @@ class Histogram(Refiner):
         """Average the CDFs of ``n_images`` target images drawn by ``context.generator``."""
         rows = torch.randperm(target.n_images, generator=context.generator)[: self.params.n_images].sort().values
         cdfs = [channel_cdf(target.images(rows[i : i + 1].numpy())[0]) for i in range(len(rows))]
-        self.cdf = np.mean(cdfs, axis=0)
-        self.n_images = len(rows)
+        self._set(np.mean(cdfs, axis=0), len(rows))
 
     def refine(self, batch: RefineBatch, generators: Sequence[torch.Generator]) -> dict[str, Tensor]:
         """Match every image and channel of the batch."""
         image = batch.inputs["image"]
-        n_pixels = image.shape[2] * image.shape[3]
-        matched = match_ranks(image, inverse_cdf(self.cdf, n_pixels))
+        matched = match_ranks(image, self._inverse(image.shape[2] * image.shape[3]))
         if self.params.dither:
             noise = torch.stack([torch.rand(image.shape[1:], generator=generator) for generator in generators])
             matched = (matched + (noise - 0.5) / (N_LEVELS - 1)).clamp_(0, 1)
@@ -74,8 +73,17 @@ class Histogram(Refiner):
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Restore the mean CDF."""
-        self.cdf = state["cdf"].numpy()
-        self.n_images = int(state["n_images"])
+        self._set(state["cdf"].numpy(), int(state["n_images"]))
+
+    def _set(self, cdf: np.ndarray, n_images: int) -> None:
+        self.cdf, self.n_images = cdf, n_images
+        self._table = torch.empty(3, 0)
+
+    def _inverse(self, n_pixels: int) -> Tensor:
+        """:func:`inverse_cdf` of the target, kept while images stay at one size."""
+        if self._table.shape[1] != n_pixels + 1:
+            self._table = inverse_cdf(self.cdf, n_pixels)
+        return self._table
 
 
 def channel_cdf(image: np.ndarray) -> np.ndarray:
@@ -104,9 +112,10 @@ def match_ranks(images: Tensor, inverse: Tensor) -> Tensor:
     """
     n_batch, n_channels = images.shape[:2]
     n_histograms = n_batch * n_channels
-    # int32 and in place: this is bound by memory traffic, and int64 indices cost half as much again
-    first = torch.arange(0, n_histograms * N_LEVELS, N_LEVELS, dtype=torch.int32)
-    index = (images * (N_LEVELS - 1)).round_().to(torch.int32).reshape(n_histograms, -1)
+    # int32 and in place, as this is bound by memory traffic. In one pass: a float32 2²³ + v has the integer nearest
+    # to v in its low bits, above which stand the bits of 2²³ itself.
+    first = torch.arange(0, n_histograms * N_LEVELS, N_LEVELS, dtype=torch.int32) - TWO_TO_23.view(torch.int32)
+    index = torch.add(TWO_TO_23, images, alpha=N_LEVELS - 1).view(torch.int32).reshape(n_histograms, -1)
     index = index.add_(first[:, None]).view(-1)
     counts = torch.bincount(index, minlength=n_histograms * N_LEVELS).view(n_batch, n_channels, N_LEVELS)
     ranks = counts.cumsum(-1, dtype=torch.int32)

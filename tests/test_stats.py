@@ -345,7 +345,9 @@ def test_minimal_detectable_gain_refuses_what_has_no_answer():
 
 
 def test_gap_closed_needs_a_resolved_positive_oracle():
-    c = compare(*noisy_table(3, gains=(2.0, -2.0, 0.0))).comparisons
+    c = compare(*noisy_table(3, gains=(2.0, -2.0, 0.3))).comparisons
+    assert c["row 3"].gain > 0
+    assert not c["row 3"].resolved
     assert gap_closed(1.0, c["row 1"]) == pytest.approx(1 / c["row 1"].gain)
     assert gap_closed(4.0, c["row 1"]) > 1
     assert gap_closed(-1.0, c["row 1"]) < 0

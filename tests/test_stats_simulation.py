@@ -18,12 +18,12 @@ def covers(interval, truth=0.0):
 
 
 def table(arms, image_noise=1e-3, rng=None):
-    """Contributions ``(T, S, 4)`` with seed means ``arms (T, S)``, a seed effect shared by all arms, faint image noise."""
+    """Contributions ``(T, S, 4)`` with seed means ``arms (T, S)``, a seed effect all share, faint image noise."""
     n_seeds = arms.shape[1]
     return arms[:, :, None] + rng.normal(size=(1, n_seeds, 1)) + image_noise * rng.normal(size=(*arms.shape, 4))
 
 
-def tested(arms):
+def compared(arms):
     return compare(arms[0], {str(k): arm for k, arm in enumerate(arms[1:])})
 
 
@@ -62,38 +62,41 @@ def test_two_level_interval_covers_fresh_seeds_and_a_fresh_test_set(n_seeds, n_i
 
 
 def test_one_t_with_satterthwaites_degrees_of_freedom_would_not_do():
-    """Why squared half-widths are added: at S = 3 the usual interval misses up to half as often again."""
+    """Why squared half-widths are added: at S = 3 the usual interval misses half as often again."""
     rng = np.random.default_rng(0)
-    n_seeds, alpha, draws = 3, 0.05 / 6, 200_000
+    n_seeds, draws, images = 3, 200_000, 0.5  # the image component is known: many images
     seeds = 2 * rng.chisquare(n_seeds - 1, draws) / (n_seeds - 1)
-    images = 0.5  # known: many images
     mean = rng.normal(size=draws) * np.sqrt(2 + images)
     dof = (seeds + images) ** 2 / (seeds**2 / (n_seeds - 1))
-    satterthwaite = np.abs(mean) > scipy_stats.t.isf(alpha / 2, dof) * np.sqrt(seeds + images)
-    half = scipy_stats.t.isf(alpha / 2, n_seeds - 1) ** 2 * seeds + scipy_stats.norm.isf(alpha / 2) ** 2 * images
-    added = mean**2 > half
-    print(
-        f"\nSatterthwaite errs {satterthwaite.mean() / alpha:.2f} times too often, the sum {added.mean() / alpha:.2f}"
-    )
-    assert satterthwaite.mean() > 2.5 * alpha
-    assert added.mean() <= alpha
+    rates = {}
+    for alpha in (0.05, 0.05 / 6):
+        satterthwaite = scipy_stats.t.isf(alpha / 2, dof) ** 2 * (seeds + images)
+        added = scipy_stats.t.isf(alpha / 2, n_seeds - 1) ** 2 * seeds + scipy_stats.norm.isf(alpha / 2) ** 2 * images
+        rates[alpha] = np.mean(mean**2 > satterthwaite) / alpha, np.mean(mean**2 > added) / alpha
+        print(f"\nerror rate over {alpha:.4f}: Satterthwaite {rates[alpha][0]:.2f}, sum {rates[alpha][1]:.2f}")
+    assert rates[0.05][0] > 1.4
+    assert rates[0.05 / 6][0] > 3
+    assert max(rates[0.05][1], rates[0.05 / 6][1]) <= 1
 
 
 @pytest.mark.parametrize("n_seeds", [3, 5, 10])
 def test_intervals_of_a_table_cover(n_seeds):
     """Six rows with seed, image and interaction effects of their own; equally skewed in a second table."""
     rng = np.random.default_rng(n_seeds)
-    for name, draw in (("normal", rng.normal), ("skewed", lambda size: rng.exponential(size=size) - 1)):
+    for name, draw, most in (
+        ("normal", rng.normal, 0.98),
+        ("skewed", lambda size: rng.exponential(size=size) - 1, 0.985),
+    ):
         two_level = over_seeds = 0.0
         for _ in range(250):
             arms = 0.5 * draw(size=(7, n_seeds, 1)) + rng.normal(size=(7, n_seeds, 30))
-            on_this_test_set = list(tested(arms).comparisons.values())
-            fresh = list(tested(arms + 0.5 * draw(size=(7, 1, 30))).comparisons.values())
+            on_this_test_set = list(compared(arms).comparisons.values())
+            fresh = list(compared(arms + 0.5 * draw(size=(7, 1, 30))).comparisons.values())
             over_seeds += np.mean([covers(c.over_seeds) for c in on_this_test_set])
             two_level += np.mean([covers(c.two_level) for c in fresh])
         print(f"\nS={n_seeds} {name}: over seeds {over_seeds / 250:.3f}, two-level {two_level / 250:.3f}")
-        assert 0.92 <= over_seeds / 250 <= 0.985
-        assert 0.92 <= two_level / 250 <= 0.985
+        assert 0.92 <= over_seeds / 250 <= most
+        assert 0.92 <= two_level / 250 <= most
 
 
 # --------------------------------------------------------------------------------- family-wise error
@@ -102,6 +105,7 @@ def test_intervals_of_a_table_cover(n_seeds):
 SPREADS = {
     "alike": [1, 1, 1, 1, 1, 1, 1],
     "one row x3": [1, 3, 1, 1, 1, 1, 1],
+    "one row x5": [1, 5, 1, 1, 1, 1, 1],
     "one row x10": [1, 10, 1, 1, 1, 1, 1],
     "baseline x3": [3, 1, 1, 1, 1, 1, 1],
     "baseline x10": [10, 1, 1, 1, 1, 1, 1],
@@ -117,28 +121,47 @@ def test_family_wise_error_without_any_gain(spread, n_seeds):
     """Seed deviations of baseline and rows as listed; the bound allows two simulation errors above 5 %."""
     sd = np.array(SPREADS[spread], float)
     rng = np.random.default_rng([n_seeds, len(spread)])
-    false = pooled = 0
+    false = pooled = covered = 0
     for _ in range(1000):
-        result = tested(table(sd[:, None] * rng.normal(size=(len(sd), n_seeds)), rng=rng))
+        result = compared(table(sd[:, None] * rng.normal(size=(len(sd), n_seeds)), rng=rng))
+        covered += covers(result.comparisons["0"].over_seeds)
         false += any(c.resolved for c in result.comparisons.values())
         pooled += result.pooled
-    print(f"\nS={n_seeds} {spread}: family-wise error {false / 1000:.3f}, pooled {pooled / 1000:.2f}")
+    shares = f"family-wise error {false / 1000:.3f}, pooled {pooled / 1000:.2f}, first row covered {covered / 1000:.3f}"
+    print(f"\nS={n_seeds} {spread}: {shares}")
     assert false / 1000 <= 0.05 + 2 * 0.007
+    assert covered / 1000 >= 0.86, "the docstring of compare says 88 %"
 
 
 def test_the_whole_residual_variance_would_not_do():
-    """Why rows borrow half: the layout's residual mean square alone, with K (S - 1) degrees of freedom."""
+    """Why rows borrow half: the layout's residual mean square with K (S - 1) degrees of freedom, K = 6 and S = 3.
+
+    Taken always, and taken unless a test of homogeneity rejects at 10 % (its null distribution simulated, so exact).
+    """
     rng = np.random.default_rng(0)
-    rates = {}
+
+    def residual_squares(means):
+        centred = means - means.mean(1, keepdims=True)
+        return np.sum((centred - centred.mean(2, keepdims=True)) ** 2, 2)
+
+    def concentration(squares):
+        return np.sum(squares**2, 1) / squares.sum(1) ** 2
+
+    limit = np.quantile(concentration(residual_squares(rng.normal(size=(20_000, 7, 3)))), 0.9)
+    always, unless_rejected = {}, {}
     for spread in ("one row x3", "one row x10", "baseline x3", "baseline x10"):
         means = np.array(SPREADS[spread])[:, None] * rng.normal(size=(20_000, 7, 3))
-        residuals = means - means.mean(1, keepdims=True) - means.mean(2, keepdims=True)
-        residuals += means.mean((1, 2), keepdims=True)
-        se = np.sqrt(2 * np.sum(residuals**2, (1, 2)) / 12 / 3)
-        t = np.abs(means[:, 1:].mean(2) - means[:, :1].mean(2)) / se[:, None]
-        rates[spread] = np.mean(t.max(1) > scipy_stats.t.isf(0.05 / 6 / 2, 12))
-    print({name: round(float(rate), 3) for name, rate in rates.items()})
-    assert 0.08 <= min(rates.values()) <= max(rates.values()) <= 0.26, "the docstring says 9 to 24 %"
+        squares = residual_squares(means)
+        differences = means[:, 1:] - means[:, :1]
+        t = np.abs(differences.mean(2)) / np.sqrt(2 * squares.sum(1) / 12 / 3)[:, None]
+        paired_t = np.abs(differences.mean(2)) / np.sqrt(differences.var(2, ddof=1) / 3)
+        whole = t.max(1) > scipy_stats.t.isf(0.05 / 12, 12)
+        own = paired_t.max(1) > scipy_stats.t.isf(0.05 / 12, 2)
+        always[spread] = round(float(whole.mean()), 3)
+        unless_rejected[spread] = round(float(np.where(concentration(squares) > limit, own, whole).mean()), 3)
+    print("\nalways", always, "unless rejected", unless_rejected)
+    assert 0.08 <= min(always.values()) <= max(always.values()) <= 0.26, "the docstring of compare says 9 to 24 %"
+    assert 0.11 <= max(unless_rejected.values()) <= 0.15, "the docstring of compare says 12 %"
 
 
 @pytest.mark.slow
@@ -166,7 +189,7 @@ def test_hits_and_misses_give_no_false_gains(n_rows, n_seeds, n_images, accuracy
             + 0.1 * rng.normal(size=(arms, n_seeds, 1))
             + 0.7 * rng.normal(size=(arms, n_seeds, n_images))
         )
-        comparisons = tested((latent < threshold).astype(float)).comparisons.values()
+        comparisons = compared((latent < threshold).astype(float)).comparisons.values()
         p = [c.p for c in comparisons if c.p is not None]
         false += any(c.resolved for c in comparisons)
         errors, count = errors + sum(x < 0.05 for x in p), count + len(p)
@@ -194,10 +217,10 @@ def test_a_table_resolves_its_minimal_detectable_gain():
     """All but one of six rows are null; the printed gain, averaged over tables, is seen in about four of five."""
     rng = np.random.default_rng(0)
     tables = [table(rng.normal(size=(7, 5)), rng=rng) for _ in range(300)]
-    gain = np.mean([tested(arms).minimal_detectable_gain for arms in tables])
+    gain = np.mean([compared(arms).minimal_detectable_gain for arms in tables])
     for arms in tables:
         arms[1] += gain
-    seen = np.mean([tested(arms).comparisons["0"].p < 0.05 / 6 for arms in tables])
+    seen = np.mean([compared(arms).comparisons["0"].p < 0.05 / 6 for arms in tables])
     print(f"\ngain {gain:.2f}, power {seen:.3f}")
     assert 0.72 <= seen <= 0.9
 
@@ -209,7 +232,7 @@ def test_a_leaderboard_is_tested_in_a_blink():
     seconds = []
     for _ in range(5):
         start = time.perf_counter()
-        tested(hits)
+        compared(hits)
         seconds.append(time.perf_counter() - start)
     print(f"\n{1e3 * min(seconds):.1f} ms")
     assert min(seconds) <= 0.05

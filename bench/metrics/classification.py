@@ -2,7 +2,7 @@
 
 With ``C[t, p]`` the number of images of class ``t`` called ``p``:
 
-    accuracy = Σ_t C[t, t] / Σ C        recall_t = C[t, t] / Σ_p C[t, p]        macro = mean of recall_t over classes that occur
+    accuracy = Σ_t C[t, t] / Σ C      recall_t = C[t, t] / Σ_p C[t, p]      macro = mean recall_t of classes that occur
 
 Both arguments are integer arrays ``(N,)`` of ids in ``0..n_classes-1``; ``DataError`` for anything else, or for N = 0.
 """

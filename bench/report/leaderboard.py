@@ -124,7 +124,7 @@ class Table:
     batch_sizes: tuple[int, ...]
     suites: tuple[str, ...]
     versions: Mapping[str, tuple[str, ...]]
-    """Every value of each key of the records' ``versions`` and ``environment``; a refiner's key is ``refiner of fda``."""
+    """Every value of each key of the records' ``versions`` and ``environment``; a refiner's: ``refiner of fda``."""
 
     @property
     def title(self) -> str:

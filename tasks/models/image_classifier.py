@@ -1,6 +1,6 @@
 """The frame around every network of ``classification``: normalised images in, logits out.
 
-    {'image': (B, 3, H, W) float32 in [0, 1]}  →  (image − mean) / std  →  body  →  (B, n_classes) logits
+{'image': (B, 3, H, W) float32 in [0, 1]}  →  (image − mean) / std  →  body  →  (B, n_classes) logits
 """
 
 from __future__ import annotations

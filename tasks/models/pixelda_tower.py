@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 class PixelDATower(nn.Module):
-    """Logits ``(B, n_classes)`` of images ``(B, 3, height, width)``; both sides at least 4, remainders of 4 are cropped."""
+    """Logits ``(B, n_classes)`` of images ``(B, 3, height, width)``, 4×4 or larger."""
 
     def __init__(self, n_classes: int, width: int, height: int) -> None:
         super().__init__()
