@@ -83,9 +83,8 @@ def run(
         console.print("Stopped. Finished jobs are kept; the same command goes on from here.", highlight=False)
         raise typer.Exit(EXIT_INTERRUPTED) from None
     except DiskFull as error:
-        raise UserError(
-            f"{error}; finished jobs are kept: free some space or name another disk with --store, then run again"
-        ) from None
+        print(f"error: {error}; finished jobs are kept: free some space, then run the same command", file=sys.stderr)
+        raise typer.Exit(EXIT_INCOMPLETE) from None
     finally:
         executor.close()
     timings.save(kept.root, plan, outcome.made)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _MODELS = {
     spec.name: spec
     for spec in (
-        ModelSpec("light_cnn", batch_norm=True, ms_per_image=0.2, summary="four convolutions, sized for one CPU core"),
+        ModelSpec("light_cnn", batch_norm=True, ms_per_image=0.15, summary="four convolutions, sized for one CPU core"),
         ModelSpec("pixelda_mnist", batch_norm=False, ms_per_image=0.66, summary="PixelDA's MNIST tower"),
         ModelSpec(
             BUNDLED_MODEL,

@@ -101,10 +101,17 @@ class Silent:
 class InlineRun:
     """One finished run of a suite in this process."""
 
-    def __init__(self, suite: Suite, folder: Path, registry: Registry, store: Store | None = None) -> None:
+    def __init__(
+        self,
+        suite: Suite,
+        folder: Path,
+        registry: Registry,
+        store: Store | None = None,
+        executor_class: type[InlineExecutor] = InlineExecutor,
+    ) -> None:
         self.store = store or Store(folder / "store")
         self.plan: Plan = make_plan(resolve(suite, registry))
-        self.executor = InlineExecutor(self.store, registry)
+        self.executor = executor_class(self.store, registry)
         self.listener = Silent()
         self.records_folder = folder / "records"
         runner = Runner(

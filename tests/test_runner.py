@@ -177,3 +177,17 @@ def test_manifests_say_what_was_measured(run_inline):
     for order in run.executor.orders:
         assert (run.store.path(order.key) / MANIFEST).is_file()
         assert run.store.find(order.key).meta["seconds"] > 0
+
+
+def test_a_cell_whose_score_comes_before_its_source_is_recorded_all_the_same(tmp_path, registry):
+    """``oracle`` trains on no source image; its record states the pair's digest, which the source is part of."""
+    from conftest import InlineExecutor, InlineRun
+
+    class Backwards(InlineExecutor):
+        def submit(self, order):
+            super().submit(order)
+            self.pending.sort(key=lambda o: getattr(o.spec, "side", "") == "source")
+
+    run = InlineRun(toy_suite(arms=["oracle"]), tmp_path, registry, executor_class=Backwards)
+    assert run.outcome.complete
+    assert run.executor.counts["score"] == 6
