@@ -221,7 +221,8 @@ def _one_thread_each() -> None:
 def _console() -> Console:
     from rich.console import Console
 
-    return Console(soft_wrap=False)
+    # A log or a pipe has no width of its own; leaderboards are made for 100 columns and more.
+    return Console() if sys.stdout.isatty() or "COLUMNS" in os.environ else Console(width=120)
 
 
 def _store_root(store: Path | None) -> Path:

@@ -111,6 +111,7 @@ class Registry:
         self.plugin_files = tuple(plugin_files)
         self._digests: dict[type, str] = {}
         self._loaders: dict[type, dict[str, Callable[[], type]]] = {Refiner: {}, Task: {}, Pair: {}}
+        base: Any
         for base, package in ((Refiner, "refiners"), (Task, "tasks")):
             for name in _modules(package):
                 self._loaders[base][name] = _loader(base, f"{package}.{name}", name)

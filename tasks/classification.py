@@ -60,8 +60,8 @@ class Classification(Task):
     # No flips and no rotations: a mirrored 2 is no digit, and a turned 6 is a 9.
     augmentations = frozenset({"colour", "blur", "noise", "occlusion", "zoom", "shift"})
     budgets: ClassVar[Mapping[str, Budget]] = {
-        "light": Budget(name="light", train_steps=400, batch_size=64),
-        "standard": Budget(name="standard", train_steps=4_000, batch_size=64),
+        "light": Budget(name="light", train_steps=500, batch_size=64),
+        "standard": Budget(name="standard", train_steps=5_000, batch_size=64),
         # PixelDA's run: 16,000,000 training examples in batches of 32.
         "paper": Budget(name="paper", train_steps=500_000, batch_size=32),
     }

@@ -8,10 +8,19 @@ import pytest
 from bench.data.imageset import ImageSet
 from bench.records import read_records
 from bench.store import MANIFEST
-from conftest import toy_suite
+from toy_runs import toy_suite
 
 EVERYTHING = {
-    "arms": ["refined", "source_refined", "source@2N", "adabn", "real@6", "hybrid@6", "refined_hybrid@6:finetune", "oracle"],
+    "arms": [
+        "refined",
+        "source_refined",
+        "source@2N",
+        "adabn",
+        "real@6",
+        "hybrid@6",
+        "refined_hybrid@6:finetune",
+        "oracle",
+    ],
     "refiners": ["histogram"],
 }
 
@@ -60,7 +69,7 @@ def test_a_second_run_does_nothing_and_says_the_same(run_inline):
 
 
 def test_adding_a_refiner_changes_nobody_elses_numbers(run_inline, tmp_path, registry):
-    from conftest import InlineRun
+    from toy_runs import InlineRun
 
     alone = run_inline(toy_suite(arms=["refined", "hybrid@6"], refiners=["histogram"]))
     suite = toy_suite(arms=["refined", "hybrid@6"], refiners=["reinhard", "histogram", "fda"])
@@ -181,7 +190,7 @@ def test_manifests_say_what_was_measured(run_inline):
 
 def test_a_cell_whose_score_comes_before_its_source_is_recorded_all_the_same(tmp_path, registry):
     """``oracle`` trains on no source image; its record states the pair's digest, which the source is part of."""
-    from conftest import InlineExecutor, InlineRun
+    from toy_runs import InlineExecutor, InlineRun
 
     class Backwards(InlineExecutor):
         def submit(self, order):
