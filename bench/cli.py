@@ -64,6 +64,7 @@ def run(
     from bench.report.terminal import print_report
     from bench.runner import Runner
     from bench.store import DiskFull
+    from bench.suite import save_suite
     from bench.terminal import display
 
     _one_thread_each()
@@ -75,6 +76,7 @@ def run(
         kept = _open_store(store, console)
         results = out or Path("results/local") / plan.suite.name
         _refuse_beyond_free_disk(plan, kept)
+        save_suite(asked, results / "suite.yaml")
         listener = display(console, len(plan.jobs), verbose, quiet)
         runner = Runner(plan, kept, executor, listener, results / "records", results / "failures")
         with listener:

@@ -37,6 +37,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from bench.api import Budget, Described, Frozen, LabelSpace, Limits, Pair, Refiner, Task, UserError
+from bench.records import write_atomically
 from bench.registry import Registry, join_variant, nearest, split_variant, unknown
 
 SUITES = Path(__file__).parent / "suites"
@@ -189,6 +190,12 @@ def load_suite(asked: str) -> Suite:
         return Suite.model_validate(content)
     except ValidationError as error:
         raise UserError(f"suite {path}: {explain(error, Suite)}") from None
+
+
+def save_suite(suite: Suite, path: Path) -> None:
+    """Write a suite as it was run (``--seeds`` applied) beside its results: running that file gives them again."""
+    content = suite.model_dump(mode="json", exclude_defaults=True)
+    write_atomically(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode())
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:

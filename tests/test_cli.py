@@ -135,6 +135,8 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A test suite started in the background inherits an ignored SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     store = tmp_path / "results" / "local" / "store"
     while process.poll() is None and not list(store.glob("locks/*")):

@@ -1,7 +1,7 @@
 import pytest
 
 from bench.api import UserError
-from bench.suite import Arm, load_suite, resolve, shipped
+from bench.suite import Arm, load_suite, resolve, save_suite, shipped
 from toy_runs import toy_suite
 
 GOOD = """
@@ -62,6 +62,12 @@ def test_a_wrong_suite_file_is_refused_in_one_line(suite_file, change, message):
     with pytest.raises(UserError, match=message) as caught:
         load_suite(suite_file(GOOD.replace(*change)))
     assert "\n" not in str(caught.value)
+
+
+def test_a_saved_suite_is_the_suite_that_was_run(tmp_path, suite_file):
+    suite = load_suite(suite_file(GOOD))
+    save_suite(suite, tmp_path / "suite.yaml")
+    assert load_suite(str(tmp_path / "suite.yaml")) == suite
 
 
 def test_an_unknown_suite_gets_the_nearest_right_name():
