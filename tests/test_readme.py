@@ -1,4 +1,4 @@
-"""Every command of the README and the docs is run as it stands there, with the suite ``smoke`` in place of ``quick``."""
+"""Every command of the README and the docs is run as it stands, ``quick`` replaced by ``smoke``."""
 
 import re
 import shlex
