@@ -31,6 +31,8 @@ CONNECTIONS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 FOLDER_CHANGES = frozenset(
     {"os.mkdir", "os.rmdir", "os.remove", "os.rename", "os.truncate", "os.link", "os.symlink", "shutil.rmtree"}
 )
+WITH_DESCRIPTOR = frozenset({"os.mkdir", "os.rmdir", "os.remove", "os.rename"})
+"""Their last argument is −1, or a folder that the path is relative to: inside ``shutil.rmtree``, seen as itself."""
 
 
 def one_line(text: object) -> str:
@@ -74,8 +76,12 @@ class NetworkRefused(OSError):
 
 @dataclass
 class Watch:
-    """What was seen: hosts that were ``reached`` for, and files and folders ``written`` outside ``scratch``."""
+    """What was seen: hosts that were ``reached`` for, and files and folders ``written`` outside ``scratch``.
 
+    Paths in ``working`` are relative to it, as their writer put them.
+    """
+
+    working: Path
     scratch: Path
     reached: list[str] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
@@ -86,6 +92,8 @@ class Watch:
             self._refuse(str(arguments[0]))
         elif event in CONNECTIONS and isinstance(arguments[1], tuple):  # an AF_UNIX address is a string
             self._refuse(":".join(map(str, arguments[1][:2])))
+        elif event in WITH_DESCRIPTOR and arguments[-1] != -1:
+            return
         elif (event == "open" and arguments[2] & WRITING) or event in FOLDER_CHANGES:
             for path in arguments[: 2 if event == "os.rename" else 1]:
                 if isinstance(path, str | bytes | os.PathLike):
@@ -98,7 +106,7 @@ class Watch:
     def _note(self, path: Path) -> None:
         """Bytecode of lazy imports and devices are nobody's files."""
         if not (path.is_relative_to(self.scratch) or "__pycache__" in path.parts or path.is_relative_to("/dev")):
-            self.written.append(str(path))
+            self.written.append(str(path.relative_to(self.working) if path.is_relative_to(self.working) else path))
 
 
 _watches: list[Watch] = []
@@ -124,7 +132,7 @@ def watched() -> Iterator[Watch]:
         working, scratch = root / "working", root / "scratch"
         working.mkdir()
         scratch.mkdir()
-        watch, folder, usual = Watch(scratch), Path.cwd(), tempfile.tempdir
+        watch, folder, usual = Watch(working, scratch), Path.cwd(), tempfile.tempdir
         tempfile.tempdir = str(scratch)
         os.chdir(working)
         _watches.append(watch)
@@ -134,4 +142,4 @@ def watched() -> Iterator[Watch]:
             _watches.remove(watch)
             os.chdir(folder)
             tempfile.tempdir = usual
-            watch.written += [path.name for path in sorted(working.iterdir()) if str(path) not in watch.written]
+            watch.written += [path.name for path in sorted(working.iterdir()) if path.name not in watch.written]
