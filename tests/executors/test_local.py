@@ -149,7 +149,8 @@ def test_sys_exit_fails_the_job_and_not_the_worker(executor, orders):
 def test_output_belongs_to_its_job_and_a_reason_is_short(executor, orders):
     made = orders("chatters")
     executor.submit(made["fit"])
-    assert isinstance(done := wait(executor), Done)
+    done = wait(executor)
+    assert isinstance(done, Done)
     refine = made["fit"].inputs["source"]
     spec = refine_job.Spec(refiner=made["fit"].spec.refiner, seed=0, views=1, reads=())
     executor.submit(WorkOrder("c" * 64, "refine", spec, {"fit": done.entry, "source": refine}))
@@ -177,7 +178,8 @@ def test_what_a_plug_in_changes_in_the_process_is_put_back(executor, orders):
 
 def test_what_a_job_started_ends_with_its_worker(executor, orders):
     executor.submit(within(orders("spawns")["fit"], 1.0))
-    assert isinstance(event := wait(executor), Failed)
+    event = wait(executor)
+    assert isinstance(event, Failed)
     (pid,) = re.findall(r"started (\d+)", event.details)
     deadline = time.monotonic() + 10
     while psutil.pid_exists(int(pid)) and psutil.Process(int(pid)).status() != psutil.STATUS_ZOMBIE:
