@@ -59,9 +59,9 @@ def run(
     seeds: Annotated[int | None, typer.Option(min=1, help="Task seeds of every table, instead of the suite's.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes [one a core, or one a GPU].")] = None,
     time_limit: Annotated[
-        float,
-        typer.Option(min=1, help="Seconds any job may take without progress; 20 times its estimate if that is more."),
-    ] = 120.0,
+        float | None,
+        typer.Option(min=1, help="Seconds any job may go on without progress, or 20 × its estimate if more [120]."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only failures and the leaderboards.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="A line for each finished job.")] = False,
 ) -> None:
@@ -85,7 +85,8 @@ def run(
         results = out or Path("results/local") / plan.suite.name
         _refuse_beyond_free_disk(plan, kept)
         listener = display(console, len(plan.jobs), verbose, quiet)
-        runner = Runner(plan, kept, executor, listener, results / "records", results / "failures", time_limit)
+        least = time_limit or timings.LEAST_LIMIT_SECONDS
+        runner = Runner(plan, kept, executor, listener, results / "records", results / "failures", least)
         with listener:
             outcome = runner.run()
     except KeyboardInterrupt:

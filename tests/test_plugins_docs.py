@@ -17,8 +17,14 @@ ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "realgain-sliced-ot"
 
 
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """One store for all pages: what a run made is not made again by the next."""
+    return tmp_path_factory.mktemp("store")
+
+
 @pytest.fixture
-def shell(tmp_path):
+def shell(tmp_path, store):
     """``shell(command)``: what a user typed, in a folder that has ``examples/``; returns what was printed."""
     copy = tmp_path / "examples" / EXAMPLE.name
     shutil.copytree(EXAMPLE, copy, ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__"))
@@ -27,6 +33,7 @@ def shell(tmp_path):
         **os.environ,
         "PYTHONPATH": f"{installed}{os.pathsep}{ROOT}",
         "COLUMNS": "120",
+        "REALGAIN_STORE": str(store),
         "PIP_TARGET": str(installed),
         "PIP_NO_INDEX": "1",
         "PIP_NO_BUILD_ISOLATION": "0",

@@ -93,6 +93,6 @@ def transport(values: Tensor, quantiles: Tensor) -> Tensor:
 
 
 def _rotate(rotation: Tensor, colours: Tensor) -> Tensor:
-    """``rotation`` (3, 3) times ``colours`` (3, …), element by element: a product of matrices may part equal colours."""
+    """``rotation`` (3, 3) times ``colours`` (3, …), element by element: a matrix product may part equal colours."""
     r, g, b = colours
     return torch.stack([row[0] * r + row[1] * g + row[2] * b for row in rotation])
