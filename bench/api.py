@@ -228,7 +228,7 @@ class Task(ABC):
     ----------------
     labels, inputs: names of the columns used.
     metrics: the primary one first.
-    augmentations: the transforms legal for these labels, of :data:`bench.training.TRANSFORMS`.
+    augmentations: the transforms legal for these labels, of :data:`bench.augment.TRANSFORMS`.
     budgets: steps and batch size for each budget name.
     default_model: what a suite that names no model trains.
     """

@@ -14,10 +14,10 @@ occlusion         one rectangle of one random colour, 2..20 % of the area, aspec
 noise             Gaussian, σ uniform in 0..0.1, independent in pixels and channels                     half
 ================  ====================================================================================  =========
 
-The colour strengths are SimCLR's for 32 px images (Chen et al. 2020, App. B.9: strength 0.5, grey 0.2), the rectangle
-is Random Erasing's (Zhong et al. 2017) with smaller areas. Inversion is left out, as in RandAugment and SimCLR: which
-polarity a target has is not ours to guess. Own code, because torchvision's v2 transforms draw one set of parameters
-for a whole batch, from the global generator.
+The colour strengths are SimCLR's for 32 px images (Chen et al. 2020; their code: strength 0.5, grey 0.2), which go
+without blur; ours is there because real optics blur. The rectangle is Random Erasing's (Zhong et al. 2017) with smaller
+areas. Inversion is left out, as in RandAugment and SimCLR: which polarity a target has is not ours to guess. Own code,
+because torchvision's v2 transforms draw one set of parameters for a whole batch, from the global generator.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def augment(batch: dict[str, Tensor], legal: frozenset[str], generator: Generato
         raise PluginError(
             f"augmentation {unknown[0]!r} does not exist; a task may list: {', '.join(sorted(TRANSFORMS))}"
         )
-    image = batch["image"].clone(memory_format=torch.contiguous_format)
+    image = batch["image"]
     if geometric := legal & GEOMETRIC:
         if left_behind := sorted(batch.keys() - _UNMOVED):
             raise PluginError(
@@ -67,6 +67,8 @@ def augment(batch: dict[str, Tensor], legal: frozenset[str], generator: Generato
             )
         n_images, _, height, width = image.shape
         image = warp(image, sample_affine(n_images, width, height, geometric, generator))
+    else:
+        image = image.clone(memory_format=torch.contiguous_format)
     if "colour" in legal:
         image = _jitter_colour(image, generator)
     # From here on in place: the image is ours.
@@ -130,15 +132,18 @@ def _blur(image: Tensor, generator: Generator) -> None:
     """A Gaussian along each axis as a product with a ``(size, size)`` matrix whose rows sum to 1, border included."""
     rows = _chosen(len(image), 0.5, generator).nonzero()[:, 0]
     sigma = _uniform(len(rows), 0.1, 1.0, generator) * (max(image.shape[-2:]) / 32)
-    vertical, horizontal = (_gaussian_matrix(size, sigma)[:, None] for size in image.shape[-2:])
-    image.index_copy_(0, rows, vertical @ image[rows] @ horizontal.mT)
+    height, width = image.shape[-2:]
+    vertical = _gaussian_matrix(height, sigma)
+    horizontal = vertical if width == height else _gaussian_matrix(width, sigma)
+    along_rows = (image[rows].flatten(1, 2) @ horizontal.mT).unflatten(1, (3, height))
+    image.index_copy_(0, rows, vertical[:, None] @ along_rows)
 
 
 def _gaussian_matrix(size: int, sigma: Tensor) -> Tensor:
     """``(len(sigma), size, size)`` row-normalised ``exp(−(i − j)²/2σ²)``."""
     i = torch.arange(size, device=sigma.device)
     exponent = -(i[:, None] - i).square() / (2 * sigma.square()[:, None, None])
-    # Weights below e⁻²⁰ become zero: as denormal numbers they made the product ten times slower.
+    # Weights below e⁻²⁰ become zero: as denormal numbers they would slow the product down.
     return exponent.masked_fill_(exponent < -20, -math.inf).softmax(dim=-1)
 
 

@@ -93,9 +93,8 @@ def run(
         console.print("Stopped. Finished jobs are kept; the same command goes on from here.", highlight=False)
         raise typer.Exit(EXIT_INTERRUPTED) from None
     except DiskFull as error:
-        raise UserError(
-            f"{error}; finished jobs are kept: free some space or name another disk with --store, then run again"
-        ) from None
+        print(f"error: {error}; finished jobs are kept: free some space, then run the same command", file=sys.stderr)
+        raise typer.Exit(EXIT_INCOMPLETE) from None
     finally:
         executor.close()
     timings.save(kept.root, plan, outcome.made)
@@ -280,7 +279,8 @@ def _one_thread_each() -> None:
 def _console() -> Console:
     from rich.console import Console
 
-    return Console(soft_wrap=False)
+    # A log or a pipe has no width of its own; leaderboards are made for 100 columns and more.
+    return Console() if sys.stdout.isatty() or "COLUMNS" in os.environ else Console(width=120)
 
 
 def _store_root(store: Path | None) -> Path:

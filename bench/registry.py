@@ -113,6 +113,7 @@ class Registry:
         self._of_files: dict[Path, list[type]] = {}
         self._packages: dict[tuple[type, str], str] = {}
         self._loaders: dict[type, dict[str, Callable[[], type]]] = {Refiner: {}, Task: {}, Pair: {}}
+        base: Any
         for base, package in ((Refiner, "refiners"), (Task, "tasks")):
             for name in _modules(package):
                 self._loaders[base][name] = _loader(base, f"{package}.{name}", name)

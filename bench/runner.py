@@ -2,7 +2,7 @@
 
 A job moves from *waiting* (an input is missing) over *ready* (its action key is known) to *done* or *failed*. Two ready
 jobs with one action key are one piece of work. A failed job fails its dependants with its reason; nothing else stops. A
-record is written as soon as its cell's last job ends.
+record is written as soon as the last job of its cell ends.
 """
 
 from __future__ import annotations
@@ -109,9 +109,11 @@ class Runner:
         self._keys: dict[str, str] = {}
         self._running: dict[str, list[str]] = {}
         self._rank = {job_id: position for position, job_id in enumerate(plan.jobs)}
+        self._open_cells = {planned.cell.id for planned in plan.cells}
         self._cells_of: dict[str, list[PlannedCell]] = {}
         for planned in plan.cells:
-            self._cells_of.setdefault(planned.jobs["score"], []).append(planned)
+            for job_id in planned.jobs.values():
+                self._cells_of.setdefault(job_id, []).append(planned)
 
     def run(self) -> Outcome:
         """Work until every job is done or failed.
@@ -196,20 +198,27 @@ class Runner:
             if self._missing[dependant] == 0 and dependant not in self.outcome.failures:
                 self._ready[dependant] = 0.0
         for planned in self._cells_of.get(job.id, ()):
-            entries = {role: self.entries[needed] for role, needed in planned.jobs.items()}
-            self._record(record_of(planned, entries, self.plan.suite.name))
+            entries = {role: self.entries[needed] for role, needed in planned.jobs.items() if needed in self.entries}
+            if len(entries) == len(planned.jobs):
+                self._record(record_of(planned, entries, self.plan.suite.name))
 
     def _fail(self, job: Job, reason: str, own: bool) -> None:
         if job.id in self.outcome.failures:
             return
         self.outcome.failures[job.id] = reason
         self.listener.failed(job, reason, own)
+        if own:
+            reason = f"{job.label}: {reason}"
         for planned in self._cells_of.get(job.id, ()):
             self._record(failed_record(planned, reason, self.plan.suite.name))
         for dependant in self.plan.dependants[job.id]:
-            self._fail(self.plan.jobs[dependant], f"{job.label}: {reason}" if own else reason, own=False)
+            self._fail(self.plan.jobs[dependant], reason, own=False)
 
     def _record(self, record: Record) -> None:
+        """Keep a cell's first record: a cell fails with the first of its jobs that does."""
+        if record.cell.id not in self._open_cells:
+            return
+        self._open_cells.remove(record.cell.id)
         write_record(self.records, record)
         self.outcome.records.append(record)
         self.listener.recorded(record)

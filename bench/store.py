@@ -27,6 +27,7 @@ from typing import Any
 import filelock
 
 MANIFEST = "manifest.json"
+FULL_BYTES = 2**16
 
 
 class DiskFull(Exception):
@@ -125,13 +126,18 @@ class Store:
             final.parent.mkdir(parents=True, exist_ok=True)
             partial.rename(final)
             _sync_folder(final.parent)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise DiskFull(f"no space left in {self.root} ({error.strerror})") from error
+        except Exception as error:
+            if self._is_full(error):
+                raise DiskFull(f"no space left in {self.root}") from error
             raise
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         return Entry(key, final, files, meta)
+
+    def _is_full(self, error: Exception) -> bool:
+        """Whether a write failed for lack of space; NumPy and safetensors say so without an error number."""
+        numbered = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return numbered or shutil.disk_usage(self.root).free < FULL_BYTES
 
     def _verified(self, key: str, path: Path) -> Entry:
         try:

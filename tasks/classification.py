@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _MODELS = {
     spec.name: spec
     for spec in (
-        ModelSpec("light_cnn", batch_norm=True, ms_per_image=0.2, summary="four convolutions, sized for one CPU core"),
+        ModelSpec("light_cnn", batch_norm=True, ms_per_image=0.15, summary="four convolutions, sized for one CPU core"),
         ModelSpec("pixelda_mnist", batch_norm=False, ms_per_image=0.66, summary="PixelDA's MNIST tower"),
         ModelSpec(
             BUNDLED_MODEL,
@@ -60,8 +60,8 @@ class Classification(Task):
     # No flips and no rotations: a mirrored 2 is no digit, and a turned 6 is a 9.
     augmentations = frozenset({"colour", "blur", "noise", "occlusion", "zoom", "shift"})
     budgets: ClassVar[Mapping[str, Budget]] = {
-        "light": Budget(name="light", train_steps=400, batch_size=64),
-        "standard": Budget(name="standard", train_steps=4_000, batch_size=64),
+        "light": Budget(name="light", train_steps=500, batch_size=64),
+        "standard": Budget(name="standard", train_steps=5_000, batch_size=64),
         # PixelDA's run: 16,000,000 training examples in batches of 32.
         "paper": Budget(name="paper", train_steps=500_000, batch_size=32),
     }

@@ -1,125 +1,22 @@
-"""Shared fixtures: the toy plug-ins of ``toys.py``, an executor that runs in this process, and runs of small suites."""
+"""Shared fixtures: the toy plug-ins of ``toys.py``, and runs of small suites."""
 
 from __future__ import annotations
 
 import os
-
-for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
-
 import subprocess
 import sys
-import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from bench.executors import Done, Event, Failed, WorkOrder
-from bench.jobs import KINDS
-from bench.jobs.work import Work
-from bench.plan import Plan, make_plan
 from bench.registry import Registry
-from bench.runner import Outcome, Runner
 from bench.store import Store
-from bench.suite import Suite, resolve
-
-TOYS = Path(__file__).parent / "toys.py"
+from bench.suite import Suite
+from toy_runs import TOYS, InlineRun
 
 torch.set_num_threads(1)
-
-
-def toy_suite(**table: object) -> Suite:
-    """A suite of one table on the ``toy`` pair, twelve steps a training."""
-    entry = {"pair": "toy", "task": "classification", "seeds": 2, "train_steps": 12, "arms": ["oracle"], **table}
-    return Suite.model_validate({"name": "toys", "title": "toys", "tables": [entry]})
-
-
-class InlineExecutor:
-    """Runs orders in this process, one at a time, and counts them by kind."""
-
-    n_workers = 1
-    n_free = 1
-
-    def __init__(self, store: Store, registry: Registry) -> None:
-        self.store, self.registry = store, registry
-        self.orders: list[WorkOrder] = []
-        self.pending: list[WorkOrder] = []
-
-    @property
-    def counts(self) -> Counter[str]:
-        return Counter(order.kind for order in self.orders)
-
-    def submit(self, order: WorkOrder) -> None:
-        self.orders.append(order)
-        self.pending.append(order)
-
-    def events(self, timeout_seconds: float) -> list[Event]:
-        order = self.pending.pop(0)
-        work = Work(self.registry, torch.device("cpu"), lambda step, n_steps, loss: None)
-
-        def make(folder: Path) -> dict:
-            started = time.perf_counter()
-            meta = KINDS[order.kind].run(order.spec, order.inputs, folder, work)
-            seconds = time.perf_counter() - started
-            return meta | {"seconds": seconds, "gpu_seconds": 0.0, "peak_memory_mb": 1.0, "environment": {"torch": "t"}}
-
-        try:
-            with self.store.lock(order.key):
-                entry = self.store.write(order.key, make)
-        except Exception as error:
-            return [Failed(order.key, f"{type(error).__name__}: {error}", "details")]
-        return [Done(order.key, entry, made=True, seconds=entry.meta["seconds"])]
-
-    def close(self) -> None:
-        self.pending.clear()
-
-
-class Silent:
-    """A listener that keeps what it hears."""
-
-    def __init__(self) -> None:
-        self.failures: dict[str, str] = {}
-        self.reused: list[str] = []
-
-    def started(self, job) -> None: ...
-
-    def progressed(self, job, step, n_steps, loss) -> None: ...
-
-    def finished(self, job, made) -> None:
-        if not made:
-            self.reused.append(job.label)
-
-    def failed(self, job, reason, own) -> None:
-        self.failures[job.label] = reason
-
-    def recorded(self, record) -> None: ...
-
-
-class InlineRun:
-    """One finished run of a suite in this process."""
-
-    def __init__(self, suite: Suite, folder: Path, registry: Registry, store: Store | None = None) -> None:
-        self.store = store or Store(folder / "store")
-        self.plan: Plan = make_plan(resolve(suite, registry))
-        self.executor = InlineExecutor(self.store, registry)
-        self.listener = Silent()
-        self.records_folder = folder / "records"
-        runner = Runner(
-            self.plan, self.store, self.executor, self.listener, self.records_folder, folder / "failures"
-        )
-        self.outcome: Outcome = runner.run()
-
-    @property
-    def scores(self) -> dict[tuple[str, str, str, int], float]:
-        """Primary metric by (recipe, arm, refiner, task seed)."""
-        return {
-            (r.cell.recipe, r.cell.arm, r.cell.refiner, r.cell.task_seed): r.primary.value
-            for r in self.outcome.records
-            if r.status == "ok"
-        }
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conftest import TOYS, toy_suite
+from toy_runs import TOYS, toy_suite
 
 ROOT = Path(__file__).parents[1]
 
@@ -220,3 +220,11 @@ def test_two_runs_share_a_store_and_the_work(tmp_path):
     assert min(made) > 0
     tables = [(tmp_path / f"out{n}" / "leaderboard.csv").read_bytes() for n in range(2)]
     assert tables[0] == tables[1]
+
+
+def test_list_shows_everything_with_a_line_on_each(cli):
+    shown = cli("list", "--plugin", str(TOYS))
+    assert shown.returncode == 0, shown.stderr
+    for name in ("quick", "smoke", "digits", "toy", "classification", "light_cnn", "pixelda_mnist", "fda", "gives_nan"):
+        (line,) = [line for line in shown.stdout.splitlines() if line.split()[:1] == [name]]
+        assert len(line.split()) > 2

@@ -18,7 +18,9 @@ def test_what_changed_in_the_process_is_put_back(tmp_path):
     with undisturbed():
         expected = draws()
     folder, threads = Path.cwd(), torch.get_num_threads()
-    with pytest.raises(ValueError, match="broken"), undisturbed():
+
+    @undisturbed()
+    def meddle() -> None:
         random.seed(0)
         np.random.seed(0)  # noqa: NPY002
         torch.manual_seed(0)
@@ -28,6 +30,9 @@ def test_what_changed_in_the_process_is_put_back(tmp_path):
         os.environ["PLUGIN_WAS_HERE"] = "1"
         os.chdir(tmp_path)
         raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        meddle()
     assert (Path.cwd(), torch.get_num_threads()) == (folder, threads)
     assert torch.get_default_dtype() == torch.float32
     assert torch.is_grad_enabled()

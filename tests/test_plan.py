@@ -2,7 +2,7 @@ import pytest
 
 from bench.plan import make_plan, phases_of
 from bench.suite import Arm, resolve
-from conftest import toy_suite
+from toy_runs import toy_suite
 
 
 def plan_of(registry, **table):
@@ -83,7 +83,7 @@ def test_half_of_a_hybrid_batch_is_real():
 
 def test_the_needs_of_a_refiner_tie_its_fit_to_task_and_model(tmp_path):
     from bench.registry import Registry
-    from conftest import TOYS
+    from toy_runs import TOYS
 
     file = tmp_path / "joint.py"
     file.write_text(

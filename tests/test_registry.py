@@ -37,7 +37,7 @@ def test_every_built_in_plug_in_imports_and_bears_its_files_name(registry):
 def test_a_wrong_parameter_gets_the_nearest_right_one(registry):
     with pytest.raises(UserError, match="refiner 'fda' has no parameter 'bta'; did you mean 'beta'"):
         registry.refiner("fda:bta=0.1")
-    with pytest.raises(UserError, match="refiner 'fda': parameter 'beta': .*found 'much'"):
+    with pytest.raises(UserError, match=r"refiner 'fda': parameter 'beta': .*found 'much'"):
         registry.refiner("fda:beta=much")
 
 

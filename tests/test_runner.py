@@ -9,10 +9,19 @@ from bench import timings
 from bench.data.imageset import ImageSet
 from bench.records import read_records
 from bench.store import MANIFEST, Store
-from conftest import toy_suite
+from toy_runs import toy_suite
 
 EVERYTHING = {
-    "arms": ["refined", "source_refined", "source@2N", "adabn", "real@6", "hybrid@6", "refined_hybrid@6:finetune", "oracle"],
+    "arms": [
+        "refined",
+        "source_refined",
+        "source@2N",
+        "adabn",
+        "real@6",
+        "hybrid@6",
+        "refined_hybrid@6:finetune",
+        "oracle",
+    ],
     "refiners": ["histogram"],
 }
 
@@ -61,7 +70,7 @@ def test_a_second_run_does_nothing_and_says_the_same(run_inline):
 
 
 def test_adding_a_refiner_changes_nobody_elses_numbers(run_inline, tmp_path, registry):
-    from conftest import InlineRun
+    from toy_runs import InlineRun
 
     alone = run_inline(toy_suite(arms=["refined", "hybrid@6"], refiners=["histogram"]))
     suite = toy_suite(arms=["refined", "hybrid@6"], refiners=["reinhard", "histogram", "fda"])
@@ -188,3 +197,17 @@ def test_manifests_say_what_was_measured(run_inline):
     for order in run.executor.orders:
         assert (run.store.path(order.key) / MANIFEST).is_file()
         assert run.store.find(order.key).meta["seconds"] > 0
+
+
+def test_a_cell_whose_score_comes_before_its_source_is_recorded_all_the_same(tmp_path, registry):
+    """``oracle`` trains on no source image; its record states the pair's digest, which the source is part of."""
+    from toy_runs import InlineExecutor, InlineRun
+
+    class Backwards(InlineExecutor):
+        def submit(self, order):
+            super().submit(order)
+            self.pending.sort(key=lambda o: getattr(o.spec, "side", "") == "source")
+
+    run = InlineRun(toy_suite(arms=["oracle"]), tmp_path, registry, executor_class=Backwards)
+    assert run.outcome.complete
+    assert run.executor.counts["score"] == 6

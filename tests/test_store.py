@@ -95,6 +95,20 @@ def test_a_full_disk_is_said_and_leaves_nothing(store):
     assert list((store.root / "partial").iterdir()) == []
 
 
+def test_a_full_disk_is_told_from_a_failing_job_without_an_error_number(store, monkeypatch):
+    """NumPy's short write is an OSError without errno, safetensors' an error of its own."""
+    from types import SimpleNamespace
+
+    def fail(folder: Path) -> dict:
+        raise RuntimeError("921600 requested and 663424 written")
+
+    with pytest.raises(RuntimeError):
+        store.write(KEY, fail)
+    monkeypatch.setattr("bench.store.shutil.disk_usage", lambda path: SimpleNamespace(free=100))
+    with pytest.raises(DiskFull):
+        store.write(KEY, fail)
+
+
 def test_a_lock_is_exclusive_between_processes_and_freed_by_death(store, tmp_path):
     holder = subprocess.Popen(
         [

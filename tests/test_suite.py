@@ -2,7 +2,7 @@ import pytest
 
 from bench.api import UserError
 from bench.suite import Arm, load_suite, resolve, shipped, with_refiners
-from conftest import toy_suite
+from toy_runs import toy_suite
 
 GOOD = """
 name: mine
@@ -100,13 +100,19 @@ def test_an_unknown_arm_gets_the_nearest_right_one(text, message):
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ({"pair": "toy_unlabelled", "arms": ["oracle"]}, "pair 'toy_unlabelled' cannot serve arm 'oracle': .*'class_id'"),
+        (
+            {"pair": "toy_unlabelled", "arms": ["oracle"]},
+            "pair 'toy_unlabelled' cannot serve arm 'oracle': .*'class_id'",
+        ),
         ({"pair": "toy_unlabelled", "arms": ["hybrid@5"]}, "pair 'toy_unlabelled' cannot serve arm 'hybrid@5'"),
         ({"pair": "toy_unlabelled", "arms": ["source@2N"]}, "cannot serve arm 'source@2N': .*rendered anew"),
         ({"arms": ["real@61"]}, "cannot serve arm 'real@61': it has 60 labelled real training images"),
         ({"arms": ["refined"], "refiners": ["needs_depth"]}, "cannot serve refiner 'needs_depth': it reads 'depth_m'"),
         ({"arms": ["refined"]}, "arm 'refined' needs refiners"),
-        ({"arms": [{"arm": "refined", "refiners": ["fda"]}], "refiners": ["same"]}, "refiner 'fda' is not in its table"),
+        (
+            {"arms": [{"arm": "refined", "refiners": ["fda"]}], "refiners": ["same"]},
+            "refiner 'fda' is not in its table",
+        ),
         ({"arms": [{"arm": "oracle", "refiners": ["same"]}], "refiners": ["same"]}, "takes no refiner"),
         ({"arms": ["adabn"], "model": "pixelda_mnist"}, "model 'pixelda_mnist' cannot serve arm 'adabn'"),
         ({"task": "clasification"}, "no task 'clasification'; did you mean 'classification'"),

@@ -110,7 +110,9 @@ class Twice(_Toy):
     views = 2
 
     def refine(self, batch, generators):
-        noise = torch.stack([torch.rand(x.shape, generator=g) for x, g in zip(batch.inputs["image"], generators)])
+        noise = torch.stack(
+            [torch.rand(x.shape, generator=g) for x, g in zip(batch.inputs["image"], generators, strict=True)]
+        )
         return {"image": (batch.inputs["image"] + 0.1 * noise).clamp(0, 1)}
 
 

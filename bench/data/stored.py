@@ -1,7 +1,7 @@
 """Image sets inside store entries: one ``.npy`` file a column, read back as memory maps.
 
-An entry's meta describes its sets: ``{"sets": {split: {"columns": {name: {"file", "rows"}}, "assets": {…}}}}``. A file's
-SHA-256 is in the entry's manifest, so the digest of a column is known without reading it.
+An entry's meta describes its sets: ``{"sets": {split: {"columns": {name: {"file", "rows"}}, "assets": {…}}}}``. The
+SHA-256 of a file is in the entry's manifest, so the digest of a column is known without reading it.
 """
 
 from __future__ import annotations

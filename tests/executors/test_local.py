@@ -16,7 +16,7 @@ from bench.plan import make_plan
 from bench.runner import action_key
 from bench.store import Store
 from bench.suite import resolve
-from conftest import TOYS, toy_suite
+from toy_runs import TOYS, toy_suite
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def executor(tmp_path):
 @pytest.fixture
 def orders(registry, tmp_path):
     """``orders(refiner)``: the work orders of its fit and refine, inputs made."""
-    from conftest import InlineRun
+    from toy_runs import InlineRun
 
     def make(refiner: str) -> dict[str, WorkOrder]:
         InlineRun(toy_suite(arms=["oracle"], seeds=1), tmp_path, registry)
