@@ -1,4 +1,4 @@
-"""``python -m bench``: run, plan, report, list, data.
+"""``python -m bench``: run, plan, report, list, data, new-refiner, check-refiner.
 
 Commands import what they need when they run: ``--help`` and ``report`` load no torch.
 """
@@ -42,6 +42,10 @@ StoreOption = Annotated[
 PluginOption = Annotated[
     list[Path] | None, typer.Option("--plugin", help="A Python file with a refiner, task or pair; may be repeated.")
 ]
+RefinerOption = Annotated[
+    list[str] | None,
+    typer.Option("--refiner", help="A refiner (or a variant of one) to add to the suite's tables; may be repeated."),
+]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Results folder [results/local/SUITE].")]
 
 
@@ -51,8 +55,13 @@ def run(
     store: StoreOption = None,
     out: OutOption = None,
     plugin: PluginOption = None,
+    refiner: RefinerOption = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Task seeds of every table, instead of the suite's.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes [one a core, or one a GPU].")] = None,
+    time_limit: Annotated[
+        float | None,
+        typer.Option(min=1, help="Seconds any job may go on without progress, or 20 × its estimate if more [120]."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only failures and the leaderboards.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="A line for each finished job.")] = False,
 ) -> None:
@@ -69,7 +78,7 @@ def run(
 
     _one_thread_each()
     console = _console()
-    asked = _load_suite(suite, seeds)
+    asked = _load_suite(suite, seeds, refiner)
     executor = LocalExecutor(_store_root(store), plugin or (), workers)
     try:
         plan = _plan_of(asked, plugin)
@@ -78,7 +87,8 @@ def run(
         _refuse_beyond_free_disk(plan, kept)
         save_suite(asked, results / "suite.yaml")
         listener = display(console, len(plan.jobs), verbose, quiet)
-        runner = Runner(plan, kept, executor, listener, results / "records", results / "failures")
+        least = time_limit or timings.LEAST_LIMIT_SECONDS
+        runner = Runner(plan, kept, executor, listener, results / "records", results / "failures", least)
         with listener:
             outcome = runner.run()
     except KeyboardInterrupt:
@@ -105,6 +115,7 @@ def plan(
     suite: SuiteArgument = "quick",
     store: StoreOption = None,
     plugin: PluginOption = None,
+    refiner: RefinerOption = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Task seeds of every table, instead of the suite's.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes to estimate for.")] = None,
 ) -> None:
@@ -115,7 +126,7 @@ def plan(
 
     _one_thread_each()
     console = _console()
-    made = _plan_of(_load_suite(suite, seeds), plugin)
+    made = _plan_of(_load_suite(suite, seeds, refiner), plugin)
     kept = _open_store(store, console)
     cached = resolve_cached(made, kept)
     factors = timings.load(kept.root)
@@ -185,6 +196,53 @@ def list_(plugin: PluginOption = None) -> None:
                     show(f"  {model.name}", model.summary)
 
 
+@app.command()
+def new_refiner(
+    name: Annotated[str, typer.Argument(help="Its name: a lower-case Python identifier.")],
+    folder: Annotated[Path, typer.Option("--dir", help="Folder to write to; made if missing.")] = Path(),
+) -> None:
+    """Write a refiner that works, and its test, as a start for your own."""
+    from bench.scaffold import write_refiner
+
+    file, test = write_refiner(name, folder)
+    print(f"Wrote {file} and {test}. Try:")
+    print(f"  python -m bench check-refiner {file}")
+    print(f"  python -m bench run smoke --plugin {file} --refiner {name}")
+
+
+@app.command()
+def check_refiner(
+    refiner: Annotated[str, typer.Argument(help="A Python file, or the name of a refiner or variant (see `list`).")],
+    plugin: PluginOption = None,
+) -> None:
+    """Run a refiner through its contract on toy images, and say what to change."""
+    from bench.api import Refiner
+    from bench.registry import Registry
+
+    _one_thread_each()
+    from bench import testing
+
+    asked: dict[str, Any]
+    if refiner.endswith(".py"):
+        file = Path(refiner)
+        asked = {cls.name: cls for cls in Registry([*(plugin or ()), file]).classes_of(file, Refiner)}
+        if not asked:
+            raise UserError(f"plug-in {file} defines no subclass of Refiner (see bench/api.py)")
+    else:
+        asked = {refiner: Registry(plugin or ()).refiner(refiner)[0]}
+    broken = False
+    for name, plug_in in asked.items():
+        try:
+            testing.check_refiner(plug_in)
+        except testing.ConformanceError as error:
+            broken = True
+            print(error)
+        else:
+            print(f"refiner {name!r} keeps its contract")
+    if broken:
+        raise typer.Exit(EXIT_INCOMPLETE)
+
+
 @data_app.command()
 def export(
     pair: Annotated[str, typer.Argument(help="A pair (see `list`).")],
@@ -248,10 +306,10 @@ def _plan_of(suite: Suite, plugin: list[Path] | None) -> Plan:
     return make_plan(resolve(suite, Registry(plugin or ())))
 
 
-def _load_suite(name: str, seeds: int | None) -> Suite:
-    from bench.suite import load_suite
+def _load_suite(name: str, seeds: int | None, refiners: list[str] | None) -> Suite:
+    from bench.suite import load_suite, with_refiners
 
-    suite = load_suite(name)
+    suite = with_refiners(load_suite(name), refiners or ())
     if seeds is None:
         return suite
     tables = tuple(table.model_copy(update={"seeds": seeds}) for table in suite.tables)

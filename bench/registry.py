@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from bench.api import Described, Frozen, ModelParams, Pair, Refiner, Task, UserError
+from bench.api import Described, Frozen, ModelParams, Pair, PluginError, Refiner, Task, UserError
 
 BUILT_IN_PAIRS = {"digits": "bench.data.digits"}
 
@@ -110,6 +110,8 @@ class Registry:
     def __init__(self, plugin_files: Sequence[Path] = ()) -> None:
         self.plugin_files = tuple(plugin_files)
         self._digests: dict[type, str] = {}
+        self._of_files: dict[Path, list[type]] = {}
+        self._packages: dict[tuple[type, str], str] = {}
         self._loaders: dict[type, dict[str, Callable[[], type]]] = {Refiner: {}, Task: {}, Pair: {}}
         base: Any
         for base, package in ((Refiner, "refiners"), (Task, "tasks")):
@@ -117,9 +119,10 @@ class Registry:
                 self._loaders[base][name] = _loader(base, f"{package}.{name}", name)
         for name, module in BUILT_IN_PAIRS.items():
             self._loaders[Pair][name] = _loader(Pair, module, name)
-        for base, group in ((Refiner, "bench.refiners"), (Task, "bench.tasks"), (Pair, "bench.pairs")):
+        for kind, group in ((Refiner, "bench.refiners"), (Task, "bench.tasks"), (Pair, "bench.pairs")):
             for point in importlib.metadata.entry_points(group=group):
-                self._loaders[base][point.name] = self._installed(point)
+                self._loaders[kind][point.name] = self._installed(kind, point)
+                self._packages[kind, point.name] = point.dist.name if point.dist else ""
         for file in self.plugin_files:
             self._add_file(file)
 
@@ -134,10 +137,14 @@ class Registry:
             raise unknown(kind, name, self._loaders[base])
         try:
             return self._loaders[base][name]()
-        except UserError:
-            raise
-        except Exception as error:
-            raise UserError(f"{kind} {name!r} cannot be imported: {type(error).__name__}: {error}") from error
+        except PluginError as error:
+            raise UserError(f"{kind} {name!r} {error}") from None
+        except (Exception, SystemExit) as error:
+            raise UserError(f"{kind} {name!r} {_import_failure(error, self._packages.get((base, name)))}") from error
+
+    def classes_of(self, file: Path, base: type[Plugin]) -> list[type[Plugin]]:
+        """The plug-ins of a kind that a plug-in file defines, in its order."""
+        return [cls for cls in self._of_files[file] if issubclass(cls, base)]
 
     def refiner(self, variant: str) -> tuple[Refiner, Described]:
         """An unfitted refiner and its description, from a variant such as ``fda:beta=0.05``."""
@@ -185,9 +192,11 @@ class Registry:
             return cls(cls.Params.model_validate(described.params))  # type: ignore[call-arg, attr-defined]
         return cls()
 
-    def _installed(self, point: importlib.metadata.EntryPoint) -> Callable[[], type]:
+    def _installed(self, base: type, point: importlib.metadata.EntryPoint) -> Callable[[], type]:
         def load() -> type:
             cls: type = point.load()
+            if not (isinstance(cls, type) and issubclass(cls, base) and getattr(cls, "name", None) == point.name):
+                raise PluginError(f"is {point.value}, which is no {base.__name__} of that name; tell its author")
             self._digests[cls] = content_digest(Path(inspect.getfile(cls)))
             return cls
 
@@ -203,16 +212,27 @@ class Registry:
         sys.modules[name] = module
         try:
             spec.loader.exec_module(module)
-        except Exception as error:
-            raise UserError(f"plug-in {file} cannot be imported: {type(error).__name__}: {error}") from error
-        found = 0
+        except (Exception, SystemExit) as error:
+            raise UserError(f"plug-in {file} {_import_failure(error)}") from error
+        found: list[type] = []
         for base, loaders in self._loaders.items():
             for cls in _classes(module, base):
                 self._digests[cls] = digest
                 loaders[cls.name] = _constant(cls)
-                found += 1
+                found.append(cls)
+        self._of_files[file] = found
         if not found:
             raise UserError(f"plug-in {file} defines no subclass of Refiner, Task or Pair (see bench/api.py)")
+
+
+def _import_failure(error: BaseException, package: str | None = None) -> str:
+    """Why an import failed, and how to get a module that is missing: with its package, or by itself."""
+    reason = " ".join(f"cannot be imported: {type(error).__name__}: {error}".split())
+    if not isinstance(error, ModuleNotFoundError):
+        return reason
+    if package:
+        return f"{reason}; install what it needs: python -m pip install {package}"
+    return f"{reason}; install the package that provides it"
 
 
 def _modules(package: str) -> list[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from bench import timings
 from bench.executors import Busy, Done, Executor, Failed, Progress, WorkOrder
 from bench.jobs import KINDS, WORK_OF_A_CELL
 from bench.jobs.work import digest_of
@@ -85,13 +86,22 @@ class Runner:
     ----------
     records: folder for the records; files there of cells that the plan does not have are removed.
     failures: folder that gets the traceback of each failed job.
+    least_limit_seconds: any job may take so long without coming further, and 20 times its estimate if that is more.
     """
 
     def __init__(
-        self, plan: Plan, store: Store, executor: Executor, listener: Listener, records: Path, failures: Path
+        self,
+        plan: Plan,
+        store: Store,
+        executor: Executor,
+        listener: Listener,
+        records: Path,
+        failures: Path,
+        least_limit_seconds: float = timings.LEAST_LIMIT_SECONDS,
     ) -> None:
         self.plan, self.store, self.executor, self.listener = plan, store, executor, listener
         self.records, self.failures = records, failures
+        self._least_limit_seconds, self._factors = least_limit_seconds, timings.load(store.root)
         self.entries: dict[str, Entry] = {}
         self.outcome = Outcome()
         self._missing = {job.id: len(job.inputs) for job in plan.jobs.values()}
@@ -151,7 +161,8 @@ class Runner:
             elif self.executor.n_free and self._ready[job_id] <= now:
                 del self._ready[job_id]
                 self._running[key] = [job_id]
-                self.executor.submit(WorkOrder(key, job.kind, job.spec, inputs))
+                limit = timings.limit(job, self._factors, self._least_limit_seconds)
+                self.executor.submit(WorkOrder(key, job.kind, job.spec, inputs, limit))
                 self.listener.started(job)
         return settled
 

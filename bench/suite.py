@@ -29,6 +29,7 @@ weak baselines manufacture gains), as a table of its own where the suite has non
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -196,6 +197,31 @@ def save_suite(suite: Suite, path: Path) -> None:
     """Write a suite as it was run (``--seeds`` applied) beside its results: running that file gives them again."""
     content = suite.model_dump(mode="json", exclude_defaults=True)
     write_atomically(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode())
+
+
+def with_refiners(suite: Suite, variants: Sequence[str]) -> Suite:
+    """The suite with more refiners in every table that has any: as if its file listed them, under ``refined`` at least.
+
+    Raises
+    ------
+    UserError: no table of the suite has refiners.
+    """
+    if not variants:
+        return suite
+    more = tuple(variants)
+    arm = ArmEntry(arm="refined", refiners=more)
+    tables = tuple(
+        table.model_copy(update={"refiners": (*table.refiners, *more), "arms": (*table.arms, arm)})
+        if table.refiners
+        else table
+        for table in suite.tables
+    )
+    if tables == suite.tables:
+        raise UserError(
+            f"suite {suite.name!r} compares no refiners, so there is no table to add {more[0]!r} to; "
+            "name a suite that does (see `list`)"
+        )
+    return suite.model_copy(update={"tables": tables})
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:

@@ -5,9 +5,11 @@
 
 Each ``_check_…`` function below is one part of the contract; all run, at every size, and one error lists every broken
 clause with what was done, what was found and what to change. The data are a few random images with all label columns,
-of which a refiner gets those it declares. Fits get a budget of :data:`TOY_STEPS` steps.
+of which a refiner gets those it declares. Fits get a budget of :data:`TOY_STEPS` steps and must end within
+:data:`FIT_SECONDS`.
 
-It needs no pytest, leaves the global random states and the thread count as they were, and says nothing about quality.
+It needs no pytest, leaves the process as it was, and says nothing about quality. While it runs, the working folder is
+an empty one and connections are refused (:mod:`bench.isolation`).
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ from __future__ import annotations
 import pickle
 import random
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,12 +32,15 @@ from torch import Tensor, nn
 
 from bench.api import Budget, FitContext, Frozen, Need, Reads, RefineBatch, Refiner, UserError
 from bench.data.imageset import COLUMNS, ImageSet
+from bench.isolation import NetworkRefused, Watch, one_line, undisturbed, watched
 from bench.refining import Fault, find_faults, generators_for, make_batch, refine_images
 
 SIZES = ((32, 32), (33, 29))
 """Width and height of the toy images: one even, one odd and not square."""
 N_SOURCE, N_TARGET = 6, 5
 TOY_STEPS = 2
+FIT_SECONDS = 30.0
+"""Longest a fit to the toy images may take: what takes longer does not look at its budget."""
 TOLERANCE = 1e-4
 """Largest difference in [0, 1] that batch size and order may make: a fortieth of a level; float32 sums need some."""
 
@@ -76,17 +83,39 @@ def check_refiner(refiner: type[Refiner] | Refiner, *, sizes: Sequence[tuple[int
     cls = refiner if isinstance(refiner, type) else type(refiner)
     if not issubclass(cls, Refiner):
         raise UserError(f"check_refiner got {cls.__name__}; it needs a subclass or an instance of bench.api.Refiner")
-    params = None if isinstance(refiner, type) else refiner.params
+    params = None if isinstance(refiner, type) else _with_absolute_paths(refiner.params)
     violations = list(_check_declaration(cls))
     if not violations:
-        with _undisturbed():
+        with undisturbed(), watched() as watch:
             for width, height in sizes:
                 violations += _Bench(cls, params, width, height).run()
+        violations += _outside_effects(watch)
     if violations:
         first_of_clause: dict[str, Violation] = {}
         for violation in violations:
             first_of_clause.setdefault(violation.clause, violation)
         raise ConformanceError(getattr(cls, "name", cls.__name__), list(first_of_clause.values()))
+
+
+def _with_absolute_paths(params: Frozen) -> Frozen:
+    """Paths still hold in the other working folder."""
+    paths = {name: value.absolute() for name, value in params if isinstance(value, Path)}
+    return params.model_copy(update=paths)
+
+
+def _outside_effects(watch: Watch) -> Iterator[Violation]:
+    """No network, no files but temporary ones."""
+    if watch.reached:
+        yield _network(watch.reached[0])
+    if watch.written:
+        others = f" and {len(set(watch.written)) - 1} more" if len(set(watch.written)) > 1 else ""
+        fix = "put what fit learns into state_dict, and scratch files where tempfile makes them"
+        yield Violation("files", "fitted and refined", f"it wrote or removed {watch.written[0]}{others}", fix)
+
+
+def _network(address: str) -> Violation:
+    fix = "take the path of a file as a parameter instead: runs need no network"
+    return Violation("network", "fitted and refined", f"it tried to reach {address}", fix)
 
 
 # ------------------------------------------------------------------------------------------------- the bench
@@ -115,6 +144,8 @@ class _Bench:
                 violations += check(self)
             except _Stop as stop:
                 violations.append(stop.violation)
+                if stop.violation.clause == "budget":  # every other check would take as long
+                    break
         return violations
 
     def make(self) -> Refiner:
@@ -131,9 +162,14 @@ class _Bench:
         if Need.TASK_LOSS in refiner.needs:
             names |= {"class_id"}
         done = f"fitted to {source.n_images} source and {target.n_images} target images"
+        started = time.monotonic()
         with self.reporting(done):
             budget = Budget(name="light", train_steps=TOY_STEPS, batch_size=4)
             refiner.fit(source.only(names), target.unlabelled(), budget, _toy_context(refiner.needs))
+        if (seconds := time.monotonic() - started) > FIT_SECONDS:
+            found = f"it took {seconds:.1f} s with a budget of {TOY_STEPS} steps; {FIT_SECONDS:g} s are allowed"
+            fix = "take the number of steps from the budget"
+            raise _Stop(Violation("budget", f"{done} {self.at}", found, fix))
         return refiner
 
     def batch(
@@ -164,6 +200,8 @@ class _Bench:
     def reporting(self, done: str) -> Iterator[None]:
         try:
             yield
+        except NetworkRefused as error:
+            raise _Stop(_network(error.address)) from error
         except KeyError as error:
             column = error.args[0] if error.args else None
             if column not in COLUMNS:
@@ -171,11 +209,11 @@ class _Bench:
             found = f"it read the column {column!r}, which it is not given"
             fix = "name label columns of the source in `reads` (optional ones may be missing); the target has none"
             raise _Stop(Violation("labels", f"{done} {self.at}", found, fix)) from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise _Stop(self._raised(done, error)) from error
 
-    def _raised(self, done: str, error: Exception) -> Violation:
-        found = f"it raised {type(error).__name__}: {error}"
+    def _raised(self, done: str, error: BaseException) -> Violation:
+        found = f"it raised {type(error).__name__}: {one_line(error)}"
         return Violation("raises", f"{done} {self.at}", found, "fit and refine must work here")
 
 
@@ -476,17 +514,3 @@ def _seed_global(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002
     torch.manual_seed(seed)
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Put the global random states and the thread count back at the end."""
-    states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
-    threads = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002
-        torch.set_rng_state(states[2])
-        torch.set_num_threads(threads)

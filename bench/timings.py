@@ -14,6 +14,9 @@ from statistics import median
 from bench.plan import Job, Plan
 from bench.records import write_atomically
 
+LIMIT_FACTOR = 20.0
+LEAST_LIMIT_SECONDS = 120.0
+
 
 def load(store_root: Path) -> dict[str, float]:
     """Factors by signature; empty before the first run, or where the file is not readable as such."""
@@ -39,3 +42,8 @@ def save(store_root: Path, plan: Plan, made_seconds: Mapping[str, float]) -> Non
 def estimate(job: Job, factors: Mapping[str, float]) -> float:
     """Seconds on one worker: the prior, corrected by what was measured here."""
     return job.seconds * factors.get(job.signature, 1.0)
+
+
+def limit(job: Job, factors: Mapping[str, float], least_seconds: float) -> float:
+    """Seconds that a job may go on without coming further: :data:`LIMIT_FACTOR` times its estimate or ``least``."""
+    return max(least_seconds, LIMIT_FACTOR * estimate(job, factors))

@@ -45,6 +45,10 @@ def test_help_loads_no_torch():
         (["plan", "gone.yaml"], "no suite file gone.yaml"),
         (["report", "nowhere"], "no records in nowhere/records"),
         (["run", "smoke", "--plugin", "gone.py"], "no file or folder gone.py"),
+        (["run", "smoke", "--refiner", "histgram"], "no refiner 'histgram'; did you mean 'histogram'?"),
+        (["check-refiner", "histgram"], "no refiner 'histgram'; did you mean 'histogram'?"),
+        (["check-refiner", "gone.py"], "no file or folder gone.py"),
+        (["new-refiner", "fda"], "there is a refiner 'fda' already"),
     ],
 )
 def test_a_users_mistake_is_one_line_and_exit_code_2(cli, arguments, message):
@@ -92,6 +96,52 @@ def test_failures_end_in_exit_code_1_with_all_other_rows_done(cli, tmp_path):
     assert "the worker process left with exit code 7" in done.stdout
     assert "2 of 6 cells have no score" in " ".join(done.stdout.split())
     assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_misbehaving_plug_ins_cost_their_own_rows_and_shout_at_nobody(cli, tmp_path):
+    refiners = ["chatters", "leaves", "loops", "histogram"]
+    suite = suite_file(tmp_path, arms=["refined"], refiners=refiners, seeds=1)
+    done = cli("run", suite, "--plugin", str(TOYS), "--time-limit", "3")
+    assert done.returncode == 1
+    assert "noise" not in done.stdout + done.stderr
+    assert len(done.stdout) < 20_000
+    results = tmp_path / "results" / "local" / "toys"
+    records = [json.loads(path.read_text()) for path in (results / "records").glob("*.json")]
+    reasons = {record["cell"]["refiner"]: record["reason"] for record in records if record["cell"]["refiner"]}
+    assert reasons["histogram"] == ""
+    assert "ValueError: why why" in reasons["chatters"]
+    assert "fit leaves: called sys.exit('no licence found')" in reasons["leaves"]
+    assert "fit loops: the worker process showed no progress for 20 s" in reasons["loops"]
+    assert "showed no progress for 20 s" in " ".join((results / "leaderboard.md").read_text().split())
+    details = "".join(path.read_text() for path in (results / "failures").iterdir())
+    assert "round and round" in details
+
+
+def test_check_refiner_says_what_to_change(cli, tmp_path):
+    kept = cli("check-refiner", "fda:beta=0.05")
+    assert (kept.returncode, kept.stdout) == (0, "refiner 'fda:beta=0.05' keeps its contract\n")
+    written = cli("new-refiner", "mine")
+    assert (written.returncode, written.stderr) == (0, "")
+    assert "python -m bench check-refiner mine.py\n" in written.stdout
+    assert "python -m bench run smoke --plugin mine.py --refiner mine\n" in written.stdout
+    assert cli("check-refiner", "mine.py").returncode == 0
+    file = tmp_path / "mine.py"
+    file.write_text(file.read_text().replace("moved.clamp(0, 1)", "moved.double()"))
+    broken = cli("check-refiner", "mine.py")
+    assert broken.returncode == 1
+    lines = broken.stdout.splitlines()
+    assert lines[0] == "refiner 'mine' breaks 2 clause(s) of its contract:"
+    assert [line.split(":")[0] for line in lines[1:]] == ["- dtype", "- range"]
+    assert broken.stderr == ""
+
+
+def test_plan_shows_the_rows_of_an_added_refiner(cli, tmp_path):
+    suite = suite_file(tmp_path, arms=["refined"], refiners=["histogram"], seeds=1)
+    done = cli("plan", suite, "--plugin", str(TOYS), "--refiner", "same", "--refiner", "darker:factor=0.9")
+    assert done.returncode == 0, done.stderr
+    for variant in ("histogram", "same", "darker:factor=0.9"):
+        assert f"score refined {variant} (strong, seed 0)" in done.stdout
 
 
 @pytest.mark.slow

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from bench.api import Pair, Refiner, Task, UserError
@@ -56,9 +58,67 @@ def test_a_plugin_file_adds_its_classes_and_its_digest(tmp_path):
     assert before.digest != after.digest
 
 
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """``install(package, module_text, entry_point)``: an installed package with one refiner entry point."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def put(package: str, module: str, point: str) -> None:
+        (tmp_path / f"{package}.py").write_text(module)
+        info = tmp_path / f"realgain_{package}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: realgain-{package}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[bench.refiners]\n{point}\n")
+
+    return put
+
+
+GOOD_REFINER = """
+from bench.api import Refiner
+class Good(Refiner):
+    name, version = "good", 1
+    def fit(self, source, target, budget, context): ...
+    def refine(self, batch, generators): return dict(batch.inputs)
+"""
+
+
+def test_installed_plug_ins_that_cannot_be_imported_are_named_with_their_reason_and_stop_nothing(install):
+    install("good", GOOD_REFINER, "good = good:Good")
+    install("needy", "import not_there_at_all", "needy = needy:Needy")
+    install("leaver", "import sys; sys.exit('no licence')", "leaver = leaver:Leaver")
+    install("empty", "", "empty = empty:Missing")
+    install("wrong", "def wrong(): ...", "wrong = wrong:wrong")
+    registry = Registry()
+    assert {"good", "needy", "leaver", "empty", "wrong", "fda"} <= set(registry.names(Refiner))
+    assert registry.refiner("good")[1].digest
+    reasons = {
+        "needy": "No module named 'not_there_at_all'; install what it needs: python -m pip install realgain-needy",
+        "leaver": "refiner 'leaver' cannot be imported: SystemExit: no licence",
+        "empty": "AttributeError",
+        "wrong": "refiner 'wrong' is wrong:wrong, which is no Refiner of that name; tell its author",
+    }
+    for name, reason in reasons.items():
+        with pytest.raises(UserError) as caught:
+            registry.get(Refiner, name)
+        assert reason in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_the_classes_of_a_file_are_known(tmp_path):
+    file = tmp_path / "good.py"
+    file.write_text(GOOD_REFINER)
+    registry = Registry([Path(__file__).parent / "toys.py", file])
+    assert [cls.name for cls in registry.classes_of(file, Refiner)] == ["good"]
+    assert registry.classes_of(file, Pair) == []
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("x = 1\n", "defines no subclass"), ("import not_there\n", "cannot be imported: ModuleNotFoundError")],
+    [
+        ("x = 1\n", "defines no subclass"),
+        ("import not_there\n", "cannot be imported: ModuleNotFoundError.*; install the package that provides it"),
+        ("raise SystemExit('no licence')\n", "cannot be imported: SystemExit: no licence"),
+    ],
 )
 def test_a_plugin_file_that_is_none_is_refused(tmp_path, content, message):
     file = tmp_path / "plugin.py"

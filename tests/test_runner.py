@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bench import timings
 from bench.data.imageset import ImageSet
 from bench.records import read_records
-from bench.store import MANIFEST
+from bench.store import MANIFEST, Store
 from toy_runs import toy_suite
 
 EVERYTHING = {
@@ -179,6 +180,16 @@ def _brighter(splits):
     columns = {name: column.array for name, column in splits.train.columns.items()}
     columns["image"] = np.minimum(columns["image"], 254) + 1
     return replace(splits, train=ImageSet.from_arrays(**columns))
+
+
+def test_the_limit_of_a_job_is_20_times_its_estimate_or_the_least(run_inline, tmp_path):
+    suite = toy_suite(arms=["oracle"], seeds=1)
+    job = next(job for job in run_inline(suite).plan.jobs.values() if job.kind == "train")
+    assert timings.limit(job, {}, 0.0) == pytest.approx(20 * job.seconds)
+    assert timings.limit(job, {job.signature: 3.0}, 0.0) == pytest.approx(60 * job.seconds)
+    assert timings.limit(job, {}, 120.0) == 120.0
+    run = run_inline(suite, Store(tmp_path / "other"))
+    assert {order.limit_seconds for order in run.executor.orders} == {timings.LEAST_LIMIT_SECONDS}
 
 
 def test_manifests_say_what_was_measured(run_inline):

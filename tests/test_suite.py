@@ -1,7 +1,7 @@
 import pytest
 
 from bench.api import UserError
-from bench.suite import Arm, load_suite, resolve, save_suite, shipped
+from bench.suite import Arm, load_suite, resolve, save_suite, shipped, with_refiners
 from toy_runs import toy_suite
 
 GOOD = """
@@ -135,3 +135,41 @@ def test_what_cannot_be_served_is_refused_before_anything_is_made(registry, tabl
 def test_the_arms_that_need_no_labels_are_served_without_any(registry):
     table = {"pair": "toy_unlabelled", "arms": ["refined", "adabn"], "refiners": ["histogram"]}
     assert len(resolve(toy_suite(**table), registry).tables[0].rows) == 3
+
+
+def rows(suite, registry):
+    table = resolve(suite, registry).tables[0]
+    return [(str(arm), refiner.variant if refiner else "") for arm, refiner in table.rows]
+
+
+def test_a_refiner_is_added_to_what_every_refiner_of_a_table_gets(registry):
+    suite = with_refiners(toy_suite(arms=["source_refined", "oracle"], refiners=["same"]), ["darker:factor=0.9", "fda"])
+    assert rows(suite, registry) == [
+        ("source", ""),
+        ("source_refined", "same"),
+        ("source_refined", "darker:factor=0.9"),
+        ("source_refined", "fda"),
+        ("oracle", ""),
+        ("refined", "darker:factor=0.9"),
+        ("refined", "fda"),
+    ]
+
+
+def test_a_refiner_that_the_suite_has_already_stands_there_once(registry):
+    suite = toy_suite(arms=["refined"], refiners=["same"])
+    assert rows(with_refiners(suite, ["same"]), registry) == rows(suite, registry)
+    assert with_refiners(suite, []) is suite
+
+
+def test_a_refiner_cannot_be_added_where_none_are_compared(registry):
+    with pytest.raises(UserError, match="suite 'toys' compares no refiners, so there is no table to add 'same' to"):
+        with_refiners(toy_suite(arms=["oracle"]), ["same"])
+
+
+def test_tables_without_refiners_stay_as_they_are(registry):
+    suite = load_suite("quick")
+    plain = suite.tables[0].model_copy(update={"refiners": (), "arms": suite.tables[0].arms[2:4]})
+    both = suite.model_copy(update={"tables": (suite.tables[0], plain)})
+    added = with_refiners(both, ["same"])
+    assert added.tables[1] == plain
+    assert "same" in added.tables[0].refiners

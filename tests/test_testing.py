@@ -1,5 +1,10 @@
 import random
 import re
+import socket
+import sys
+import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -8,7 +13,7 @@ import pytest
 import torch
 
 from bench.api import Frozen, Need, Reads, Refiner, UserError
-from bench.testing import ConformanceError, check_refiner
+from bench.testing import TOY_STEPS, ConformanceError, check_refiner
 
 
 class Toy(Refiner):
@@ -178,6 +183,45 @@ class FailsOnOddSizes(Toy):
         return changed(batch, image=halves.flatten(3))
 
 
+class Downloads(Toy):
+    def fit(self, source, target, budget, context):
+        with socket.socket() as client:
+            client.connect(("192.0.2.1", 80))
+
+
+class TriesToDownload(Toy):
+    """And goes on without: seen all the same."""
+
+    def fit(self, source, target, budget, context):
+        with suppress(OSError):
+            socket.getaddrinfo("example.org", 443)
+        super().fit(source, target, budget, context)
+
+
+class SavesWithPython(Toy):
+    def fit(self, source, target, budget, context):
+        super().fit(source, target, budget, context)
+        np.save("mean.npy", self.mean.numpy())
+
+
+class SavesWithTorch(Toy):
+    def fit(self, source, target, budget, context):
+        super().fit(source, target, budget, context)
+        torch.save(self.mean, "mean.pt")
+
+
+class UsesScratchFiles(Toy):
+    def fit(self, source, target, budget, context):
+        super().fit(source, target, budget, context)
+        with tempfile.TemporaryDirectory() as folder:
+            np.save(Path(folder) / "mean.npy", self.mean.numpy())
+
+
+class Exits(Toy):
+    def fit(self, source, target, budget, context):
+        sys.exit("no licence\nfound")
+
+
 class Nameless(Refiner):
     version = 0
     fit = Toy.fit
@@ -243,6 +287,11 @@ def test_needs_and_columns_are_provided():
         (WritesIntoTheSource, {"raises"}),
         (FailsOnOddSizes, {"raises"}),
         (Nameless, {"declaration"}),
+        (Downloads, {"network"}),
+        (TriesToDownload, {"network"}),
+        (SavesWithPython, {"files"}),
+        (SavesWithTorch, {"files"}),
+        (Exits, {"raises"}),
     ],
 )
 def test_a_broken_refiner_fails_with_its_clause_alone(refiner, clauses):
@@ -274,6 +323,50 @@ def test_all_broken_clauses_are_listed_once():
     with pytest.raises(ConformanceError) as caught:
         check_refiner(Broken)
     assert [violation.clause for violation in caught.value.violations] == ["keys", "dtype", "range", "threads"]
+
+
+def test_scratch_files_are_allowed():
+    check_refiner(UsesScratchFiles)
+
+
+def test_a_fit_that_does_not_look_at_its_budget_is_found_and_not_repeated(monkeypatch):
+    fits = []
+
+    class Thorough(Toy):
+        def fit(self, source, target, budget, context):
+            fits.append(budget.train_steps)
+            time.sleep(0.05)
+
+    monkeypatch.setattr("bench.testing.FIT_SECONDS", 0.01)
+    with pytest.raises(
+        ConformanceError, match=r"budget: fitted to 6 .* it took .* take the number of steps from the b"
+    ):
+        check_refiner(Thorough)
+    assert fits == [TOY_STEPS] * 2
+
+
+def test_every_violation_is_one_line():
+    with pytest.raises(ConformanceError) as caught:
+        check_refiner(Exits)
+    assert "it raised SystemExit: no licence found; fit and refine must work here" in str(caught.value)
+    assert str(caught.value).count("\n") == len(caught.value.violations)
+    with pytest.raises(
+        ConformanceError, match=r"\n- files: fitted and refined: it wrote or removed mean\.npy; put what"
+    ):
+        check_refiner(SavesWithPython)
+
+
+def test_a_path_among_the_parameters_holds_in_the_other_working_folder(tmp_path, monkeypatch):
+    class Given(Toy):
+        class Params(Frozen):
+            table: Path
+
+        def fit(self, source, target, budget, context):
+            self.mean = torch.from_numpy(np.load(self.params.table))
+
+    monkeypatch.chdir(tmp_path)
+    np.save("table.npy", np.full(3, 0.5, np.float32))
+    check_refiner(Given(Given.Params(table="table.npy")))
 
 
 def test_missing_parameters_are_reported():

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -167,6 +169,98 @@ class Exits(_Toy):
 
     def refine(self, batch, generators):
         os._exit(7)
+
+
+class Loops(Same):
+    """Never ends, and prints."""
+
+    name = "loops"
+
+    def fit(self, source, target, budget, context):
+        print("round and round")
+        while True:
+            time.sleep(0.01)
+
+
+class Advances(Same):
+    """Takes two seconds and says how far it is."""
+
+    name = "advances"
+
+    def fit(self, source, target, budget, context):
+        for step in range(10):
+            time.sleep(0.2)
+            context.progress(step + 1, 10, 0.0)
+
+
+class Hoards(Same):
+    """Takes 100 MB after another, 3 GB in all, and keeps them."""
+
+    name = "hoards"
+
+    def fit(self, source, target, budget, context):
+        self.hoard = []
+        for _ in range(30):
+            self.hoard.append(np.ones(100 * 2**20, np.uint8))
+            time.sleep(0.05)
+
+
+class Spawns(Same):
+    """Waits for a process of its own that never ends."""
+
+    name = "spawns"
+
+    def fit(self, source, target, budget, context):
+        process = subprocess.Popen(["sleep", "600"])
+        print("started", process.pid)
+        process.wait()
+
+
+class Leaves(Same):
+    """Calls sys.exit."""
+
+    name = "leaves"
+
+    def fit(self, source, target, budget, context):
+        sys.exit("no licence found")
+
+
+class Chatters(_Toy):
+    """Prints 20 MB, through Python and past it, and fails with a long message."""
+
+    name = "chatters"
+
+    def fit(self, source, target, budget, context):
+        print("a lot of noise\n" * 1_000_000)
+        os.write(2, b"more noise\n" * 500_000)
+        os.write(1, b"last words\n")
+
+    def refine(self, batch, generators):
+        raise ValueError("why " * 100_000)
+
+
+class Meddles(Same):
+    """Changes what belongs to the process."""
+
+    name = "meddles"
+
+    def fit(self, source, target, budget, context):
+        torch.set_num_threads(3)
+        torch.set_default_dtype(torch.float64)
+        os.environ["MEDDLED"] = "yes"
+        os.chdir("/")
+
+
+class Inspects(Same):
+    """Fails unless the process is as it should be."""
+
+    name = "inspects"
+
+    def fit(self, source, target, budget, context):
+        assert torch.get_num_threads() == 1
+        assert torch.get_default_dtype() == torch.float32
+        assert "MEDDLED" not in os.environ
+        assert os.getcwd() != "/"  # noqa: PTH109
 
 
 class Slow(Same):

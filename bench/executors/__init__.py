@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,12 +12,16 @@ from bench.store import Entry
 
 @dataclass(frozen=True)
 class WorkOrder:
-    """A job whose inputs exist: its action key, what to do, and where the inputs lie."""
+    """A job whose inputs exist: its action key, what to do, and where the inputs lie.
+
+    It is stopped after ``limit_seconds`` in which it did not come further (:class:`Progress`).
+    """
 
     key: str
     kind: str
     spec: Frozen
     inputs: dict[str, Entry]
+    limit_seconds: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,10 @@ class Busy:
 
 @dataclass(frozen=True)
 class Failed:
-    """The job failed for a reason (one line); ``fatal`` if every other job would too (disk full)."""
+    """The job failed for a reason (one line); ``fatal`` if every other job would too (disk full).
+
+    ``details`` are for whoever looks for the cause: traceback, and the end of what the job printed.
+    """
 
     key: str
     reason: str

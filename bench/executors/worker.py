@@ -2,14 +2,20 @@
 
 It takes the job's lock, writes through the store, and reports over its pipe. A thread of its own sends a life sign each
 second; when the pipe is gone, so is the run, and the worker leaves at once: an orphan never holds a lock.
+
+What a job prints goes into a second pipe, of which the executor keeps the end; SIGUSR1 has the stacks printed there.
+Whatever a plug-in raises, SystemExit included, is its job's failure, and what it changed in the process is put back.
 """
 
 from __future__ import annotations
 
+import faulthandler
+import io
 import os
 import platform
 import resource
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -24,6 +30,7 @@ import bench
 from bench.api import PluginError, UserError
 from bench.data.imageset import DataError
 from bench.executors import HEARTBEAT, Busy, Done, Failed, Progress, WorkOrder
+from bench.isolation import one_line, undisturbed
 from bench.jobs import KINDS
 from bench.jobs.work import Work
 from bench.registry import Registry
@@ -36,9 +43,12 @@ PROGRESS_SECONDS = 0.25
 torch.set_num_threads(1)
 
 
-def main(connection: Connection, store_root: Path, plugin_files: Sequence[Path], device_name: str) -> None:
-    """Serve work orders from ``connection`` until it closes."""
+def main(
+    connection: Connection, output: Connection, store_root: Path, plugin_files: Sequence[Path], device_name: str
+) -> None:
+    """Serve work orders from ``connection`` until it closes; stdout and stderr go to ``output``."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _print_to(output)
     torch.set_num_threads(1)
     channel = _Channel(connection)
     threading.Thread(target=channel.beat, daemon=True).start()
@@ -50,7 +60,19 @@ def main(connection: Connection, store_root: Path, plugin_files: Sequence[Path],
             order: WorkOrder = connection.recv()
         except EOFError:
             os._exit(0)
-        channel.send(_serve(order, store, registry, device, channel))
+        with undisturbed():
+            answer = _serve(order, store, registry, device, channel)
+        channel.send(answer)
+
+
+def _print_to(output: Connection) -> None:
+    """Python's and everybody else's output, and the stacks of a crash or of a worker that is about to be stopped."""
+    for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
+        os.dup2(output.fileno(), descriptor)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
+    faulthandler.enable()
+    faulthandler.register(signal.SIGUSR1)
 
 
 class _Channel:
@@ -96,13 +118,15 @@ def _serve(
     except DiskFull as error:
         return Failed(order.key, str(error), "", fatal=True)
     except (PluginError, UserError, DataError, TrainingError) as error:
-        return Failed(order.key, str(error), traceback.format_exc())
+        return Failed(order.key, one_line(error), traceback.format_exc())
     except (MemoryError, torch.cuda.OutOfMemoryError) as error:
-        return Failed(order.key, f"out of memory: {error}" if str(error) else "out of memory", traceback.format_exc())
-    except Exception as error:
+        reason = f"out of memory: {error}" if str(error) else "out of memory"
+        return Failed(order.key, one_line(reason), traceback.format_exc())
+    except SystemExit as error:
+        return Failed(order.key, one_line(f"called sys.exit({error.code!r})"), traceback.format_exc())
+    except BaseException as error:
         # Whatever a plug-in raises is its cell's failure, with its reason, and never the run's.
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        return Failed(order.key, reason, traceback.format_exc())
+        return Failed(order.key, one_line(f"{type(error).__name__}: {error}"), traceback.format_exc())
 
 
 def _run(order: WorkOrder, folder: Path, work: Work) -> dict[str, Any]:

@@ -1,13 +1,17 @@
 """The local executor with real processes."""
 
 import os
+import re
 import signal
 import time
+from dataclasses import replace
 
+import psutil
 import pytest
 
-from bench.executors import Busy, Done, Failed, WorkOrder
-from bench.executors.local import LocalExecutor
+from bench.executors import Busy, Done, Failed, Progress, WorkOrder
+from bench.executors.local import KEPT_BYTES, LocalExecutor, _Worker
+from bench.jobs import refine as refine_job
 from bench.plan import make_plan
 from bench.runner import action_key
 from bench.store import Store
@@ -86,6 +90,101 @@ def test_a_killed_worker_fails_its_job_and_is_replaced(executor, orders):
     assert event == Failed(order.key, "the worker process was killed by SIGKILL (out of memory?)", "")
     executor.submit(order)
     assert isinstance(wait(executor), Done)
+
+
+def within(order: WorkOrder, seconds: float) -> WorkOrder:
+    return replace(order, limit_seconds=seconds)
+
+
+def test_an_endless_loop_is_stopped_at_its_limit_and_shows_where_it_was(executor, orders):
+    executor.submit(within(orders("loops")["fit"], 1.5))
+    event = wait(executor)
+    assert isinstance(event, Failed)
+    assert event.reason.startswith("the worker process showed no progress for 2 s, the limit of this job")
+    assert "round and round" in event.details
+    assert re.search(r'File ".*toys\.py", line \d+ in fit', event.details)
+    executor.submit(orders("same")["fit"])
+    assert isinstance(wait(executor), Done)
+
+
+def test_progress_extends_the_limit(executor, orders):
+    executor.submit(within(orders("advances")["fit"], 1.0))
+    assert isinstance(wait(executor), Done)
+
+
+def test_progress_that_does_not_advance_extends_nothing():
+    worker = _Worker(None, None, None, "cpu")
+    worker.advance(Progress("", 5, 10, 0.0))
+    advanced = worker.last_advance
+    for step, n_steps in ((5, 10), (3, 10), (0, 0)):
+        worker.advance(Progress("", step, n_steps, 0.0))
+    assert worker.last_advance == advanced
+    worker.advance(Progress("", 6, 10, 0.0))
+    assert worker.last_advance > advanced
+
+
+def test_a_memory_hog_is_stopped_and_its_share_is_named(orders, tmp_path):
+    executor = LocalExecutor(tmp_path / "store", [TOYS], n_workers=1, memory_mb=1000)
+    try:
+        executor.submit(orders("hoards")["fit"])
+        event = wait(executor)
+    finally:
+        executor.close()
+    assert isinstance(event, Failed)
+    assert re.search(r"held 1\d\d\d MB, more than the 1000 MB that one may", event.reason)
+
+
+def test_sys_exit_fails_the_job_and_not_the_worker(executor, orders):
+    executor.submit(orders("leaves")["fit"])
+    event = wait(executor)
+    assert isinstance(event, Failed)
+    assert event.reason == "called sys.exit('no licence found')"
+    assert "toys.py" in event.details
+    pid = executor._workers[0].process.pid
+    executor.submit(orders("same")["fit"])
+    assert isinstance(wait(executor), Done)
+    assert executor._workers[0].process.pid == pid
+
+
+def test_output_belongs_to_its_job_and_a_reason_is_short(executor, orders):
+    made = orders("chatters")
+    executor.submit(made["fit"])
+    done = wait(executor)
+    assert isinstance(done, Done)
+    refine = made["fit"].inputs["source"]
+    spec = refine_job.Spec(refiner=made["fit"].spec.refiner, seed=0, views=1, reads=())
+    executor.submit(WorkOrder("c" * 64, "refine", spec, {"fit": done.entry, "source": refine}))
+    event = wait(executor)
+    assert isinstance(event, Failed)
+    assert event.reason.startswith("ValueError: why why")
+    assert len(event.reason) <= 500
+    assert "last words" not in event.details  # the fit's, not this job's
+
+
+def test_the_end_of_the_output_comes_with_a_failure(executor, orders):
+    executor.submit(within(orders("chatters")["fit"], 60))
+    assert isinstance(wait(executor), Done)
+    assert executor._workers[0].printed.endswith(b"last words\n")
+    assert len(executor._workers[0].printed) == KEPT_BYTES
+
+
+def test_what_a_plug_in_changes_in_the_process_is_put_back(executor, orders):
+    for refiner in ("meddles", "inspects"):
+        executor.submit(orders(refiner)["fit"])
+        event = wait(executor)
+        assert isinstance(event, Done), event
+    assert len(executor._workers) == 1
+
+
+def test_what_a_job_started_ends_with_its_worker(executor, orders):
+    executor.submit(within(orders("spawns")["fit"], 1.0))
+    event = wait(executor)
+    assert isinstance(event, Failed)
+    (pid,) = re.findall(r"started (\d+)", event.details)
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(int(pid)) and psutil.Process(int(pid)).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_lock_held_by_another_run_is_busy_and_not_waited_for(executor, orders, tmp_path):
