@@ -104,6 +104,10 @@ def constant_then_linear(constant: float) -> Callable[[int, int], float]:
     return rate
 
 
+HALF_CONSTANT = constant_then_linear(0.5)
+"""CycleGAN's."""
+
+
 @dataclass(frozen=True)
 class Optimisation:
     """How both players learn.
@@ -119,7 +123,7 @@ class Optimisation:
 
     learning_rate: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
-    schedule: Callable[[int, int], float] = constant_then_linear(0.5)
+    schedule: Callable[[int, int], float] = HALF_CONSTANT
     max_gradient_norm: float | None = None
     average: float | None = None
 
@@ -309,8 +313,8 @@ class _Watch:
         self._at_floor = self._at_floor + 1 if contested and d_loss < self._floor else 0
         if self._at_floor >= self._patience:
             raise PluginError(
-                f"the discriminator has won: its loss stayed below {self._floor:.2g} for {self._at_floor} rounds, up to "
-                f"{where}, and the generator learns nothing more; try another seed or a smaller weight of its other losses"
+                f"the discriminator has won: its loss stayed below {self._floor:.2g} for {self._at_floor} rounds, up "
+                f"to {where}, and the generator learns nothing more; try another seed or smaller weights of its losses"
             )
 
 

@@ -8,13 +8,13 @@ target images y, all means over pixels, channels and patches:
           + λ ‖F(G(x)) − x‖₁ + λ ‖G(F(y)) − y‖₁  + λ λ_id (‖G(y) − y‖₁ + ‖F(x) − x‖₁)
     L_D = ½ [(D_Y(y) − 1)² + D_Y(G(x))²] + ½ [(D_X(x) − 1)² + D_X(F(y))²]
 
-λ = 10, λ_id = 0.5; fakes reach the discriminators through pools of 50; Adam 2e-4, β (0.5, 0.999), one image a step, half
-of the fit at that rate and half falling linearly to 0. ResNet generators, PatchGAN discriminators (refiners/networks).
-Only G is kept. Layout: ``image`` float32 (B, 3, H, W) in [0, 1]; networks work in [−1, 1].
+λ = 10, λ_id = 0.5; fakes reach the discriminators through pools of 50; Adam 2e-4, β (0.5, 0.999), one image a step,
+half of the fit at that rate and half falling linearly to 0. ResNet generators, PatchGAN discriminators, both in
+refiners/networks. Only G is kept. Layout: ``image`` float32 (B, 3, H, W) in [0, 1]; networks work in [−1, 1].
 
 Deviations, with reasons:
 
-* Images are used whole, neither scaled up and cropped nor mirrored: mirrored digits and poses are other digits and poses.
+* Images are used whole, neither scaled up and cropped nor mirrored: mirrored digits and poses are other ones.
 * G(x) and G(y) are one call on both; with instance norm that is the same mathematics.
 * Nine blocks from 256 pixels on and six below, as the paper has it; the discriminator has fewer layers below 64 pixels,
   where 70×70 patches would be the whole image.

@@ -10,6 +10,7 @@ At w = 64 and 3 layers: 2,764,737 parameters. Scores are raw: least squares comp
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -24,7 +25,7 @@ class PatchGAN(nn.Module):
         self.first = nn.Conv2d(3, width, 4, stride=2, padding=1)
         self.middle = nn.ModuleList(
             nn.Conv2d(n_in, n_out, 4, stride=2 if layer < n_layers else 1, padding=1)
-            for layer, (n_in, n_out) in enumerate(zip(widths[:-1], widths[1:], strict=True), start=1)
+            for layer, (n_in, n_out) in enumerate(pairwise(widths), start=1)
         )
         self.last = nn.Conv2d(widths[-1], 1, 4, padding=1)
 

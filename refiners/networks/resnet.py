@@ -25,9 +25,9 @@ class ResNetGenerator(nn.Module):
     def __init__(self, width: int = 64, n_blocks: int = 9, *, antialias: bool = False) -> None:
         super().__init__()
         self.antialias = antialias
-        down = {"stride": 1 if antialias else 2, "padding": 1}
+        stride = 1 if antialias else 2
         self.stem = nn.Conv2d(3, width, 7, padding=3, padding_mode="reflect")
-        self.down = nn.ModuleList([nn.Conv2d(n, 2 * n, 3, **down) for n in (width, 2 * width)])
+        self.down = nn.ModuleList([nn.Conv2d(n, 2 * n, 3, stride, padding=1) for n in (width, 2 * width)])
         self.blocks = nn.ModuleList([ResidualBlock(4 * width) for _ in range(n_blocks)])
         self.up = nn.ModuleList([_doubling(2 * n, n, antialias) for n in (2 * width, width)])
         self.head = nn.Conv2d(width, 3, 7, padding=3, padding_mode="reflect")
