@@ -77,11 +77,3 @@ def test_a_discriminator_that_cannot_tell_has_the_loss_of_chance(batch):
 def test_sizes_of_the_fit_are_kept(fit, photographs):
     refiner = fit(CycleGAN(), photographs)
     assert refiner.state_dict()["sizes"].tolist() == [12, 3, 1, 1]
-
-
-@pytest.mark.slow
-def test_learns_a_colour_and_noise_shift(shifted_domains, measure_shift):
-    """Two-sample accuracy from 1.00 to at most 0.85 (0.5: the classifier cannot tell)."""
-    before, after = measure_shift(CycleGAN(), *shifted_domains)
-    assert before > 0.97
-    assert after < 0.85
