@@ -36,7 +36,7 @@ def test_pixelda_towers_private_part_is_the_first_convolution() -> None:
 
 
 def test_light_cnn_has_the_parameters_of_its_layers() -> None:
-    convolutions = 9 * (3 * 16 + 16 * 32 + 32 * 64 + 64 * 64)
+    convolutions = 25 * 3 * 16 + 9 * (16 * 32 + 32 * 64 + 64 * 64)
     norms = 2 * (16 + 32 + 64 + 64)
     assert n_parameters(LightCNN(10)) == convolutions + norms + 4 * 64 * 10 + 10
 
