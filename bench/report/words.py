@@ -148,7 +148,7 @@ def _none_gains(table: Table, tested: Sequence[tuple[Row, Estimate]], best: Row,
 
 
 def _better_without_refiner(table: Table, best: Row | None) -> list[str]:
-    """The best rival that uses neither a refiner nor target labels, where it scores above the best refiner."""
+    """The best rival without refiner or target labels, where it scores above the best refiner or its gain is resolved."""
     sign = 1.0 if table.metric.higher_is_better else -1.0
     references = [row for row in table.rows if not row.refiner and not row.target_labels and row.arm != "source"]
     rivals = [(row, row.gain) for row in references if row.score and row.gain]
@@ -156,8 +156,11 @@ def _better_without_refiner(table: Table, best: Row | None) -> list[str]:
         return []
     rival, gain = max(rivals, key=lambda pair: pair[1].value)
     bar = best.score.value if best and best.score else None
-    if gain.value <= 0 or (bar is not None and rival.score and sign * (rival.score.value - bar) <= 0):
+    if gain.value <= 0:
         return []
+    if bar is not None and rival.score and sign * (rival.score.value - bar) <= 0:
+        resolved = gain.verdict == "gain"
+        return [f"Without any refiner, {code(rival.arm)} gains {_measured(gain, table)}."] if resolved else []
     return [f"{code(rival.arm)} needs no refiner and {'scores higher' if best else 'leads'}: {_measured(gain, table)}."]
 
 

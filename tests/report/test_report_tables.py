@@ -282,6 +282,15 @@ def test_headline_names_a_rival_that_does_better(make_records):
     assert "hybrid" not in text
 
 
+def test_headline_does_not_hide_that_a_weak_baseline_gains_without_any_refiner(make_records):
+    strong = make_records({("source", ""): 0.60, ("refined", "fda"): 0.80})
+    plain = make_records({("source", ""): 0.70}, recipe="plain")
+    table = next(table for table in leaderboard(cell_frame(strong + plain)) if table.recipe == "strong")
+    text = headline(table)
+    assert text.startswith("Refining with `fda` gains")
+    assert "Without any refiner, `source (plain)` gains +" in text
+
+
 def test_headline_says_what_could_not_have_been_seen(make_records):
     rows = {("source", ""): 0.7, ("refined", "fda"): 0.701, ("refined", "reinhard"): 0.69}
     table = table_of(make_records(rows, seed_spread=0.02))
