@@ -5,6 +5,7 @@ Commands import what they need when they run: ``--help`` and ``report`` load no 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -85,6 +86,7 @@ def run(
         kept = _open_store(store, console)
         results = out or Path("results/local") / plan.suite.name
         _refuse_beyond_free_disk(plan, kept)
+        _refuse_foreign_records(results, plan.suite.name)
         save_suite(asked, results / "suite.yaml")
         listener = display(console, len(plan.jobs), verbose, quiet)
         least = time_limit or timings.LEAST_LIMIT_SECONDS
@@ -270,6 +272,11 @@ def main() -> None:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(EXIT_USER)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+            raise
+        print(f"error: {error.strerror}: {error.filename or 'a file'}; finished jobs are kept", file=sys.stderr)
+        sys.exit(EXIT_INCOMPLETE)
 
 
 def _one_thread_each() -> None:
@@ -314,6 +321,15 @@ def _load_suite(name: str, seeds: int | None, refiners: list[str] | None) -> Sui
         return suite
     tables = tuple(table.model_copy(update={"seeds": seeds}) for table in suite.tables)
     return suite.model_copy(update={"tables": tables})
+
+
+def _refuse_foreign_records(results: Path, suite: str) -> None:
+    """A run leaves in its results folder what it planned, and so must not be pointed at another suite's."""
+    import yaml
+
+    saved = results / "suite.yaml"
+    if saved.is_file() and (other := yaml.safe_load(saved.read_text()).get("name")) != suite:
+        raise UserError(f"{results} holds the results of suite {other!r}; name another folder with --out")
 
 
 def _refuse_beyond_free_disk(plan: Plan, store: Store) -> None:

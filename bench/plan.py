@@ -175,7 +175,7 @@ class _TableBuilder:
         )
 
     def _train_seed(self, task_seed: int) -> int:
-        return seed_from("train", self.table.task.name, self.table.model_variant, task_seed)
+        return seed_from("train", self.table.task.name, self.table.model.name, task_seed)
 
     def _subset_seed(self, task_seed: int) -> int:
         return seed_from("subset", task_seed)

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from bench.jobs.prepare import pair_digest
-from bench.plan import PlannedCell
+from bench.plan import PlannedCell, phases_of
 from bench.records import Array, Cost, MetricInfo, PairInfo, Record
 from bench.store import Entry
+from bench.suite import Arm
 
 
 def record_of(planned: PlannedCell, entries: Mapping[str, Entry], suite: str) -> Record:
@@ -105,9 +106,6 @@ def _versions(planned: PlannedCell) -> dict[str, str]:
 
 
 def _real_fraction(train: Mapping[str, Any], planned: PlannedCell) -> float:
-    from bench.plan import phases_of
-    from bench.suite import Arm
-
     arm = Arm.parse("source" if planned.cell.arm == "adabn" else planned.cell.arm)
     phases = phases_of(arm, planned.table.budget.train_steps)
     real = sum(p.steps * s.fraction for p in phases for s in p.streams if s.pool == "labelled")

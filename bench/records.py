@@ -42,11 +42,6 @@ class Cell(_Strict):
     task_seed: int
 
     @property
-    def table(self) -> tuple[str, str, str, str, str]:
-        """Cells with this in common are trained alike and stand in one table."""
-        return (self.pair, self.task, self.model, self.recipe, self.budget)
-
-    @property
     def id(self) -> str:
         """File name of the record: readable, and unique by a hash of all fields."""
         text = json.dumps(self.model_dump(), sort_keys=True)
@@ -67,7 +62,10 @@ class MetricInfo(_Strict):
 
 
 class Cost(_Strict):
-    """Seconds of work behind a cell, whether done for it or shared with others (a fit serves all task seeds)."""
+    """Work behind a cell, whether done for it or shared with others (a fit serves all task seeds).
+
+    ``peak_memory_mb`` is the most that a worker process had held by the end of the cell's jobs (of a GPU: in them).
+    """
 
     fit_seconds: float = 0.0
     refine_seconds: float = 0.0

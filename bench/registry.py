@@ -188,6 +188,8 @@ class Registry:
     def rebuild(self, base: type[Plugin], described: Described) -> Plugin:
         """The plug-in that a description speaks of (in a worker, from the job's specification)."""
         cls = self.get(base, described.name)
+        if self._digests.get(cls, "") != described.digest:
+            raise UserError(f"plug-in {described.name!r} changed while the run was on; run it again")
         if base is Refiner:
             return cls(cls.Params.model_validate(described.params))  # type: ignore[call-arg, attr-defined]
         return cls()
@@ -217,12 +219,22 @@ class Registry:
         found: list[type] = []
         for base, loaders in self._loaders.items():
             for cls in _classes(module, base):
+                _check_stated(cls, file)
+                if cls.name in loaders:
+                    kind = base.__name__.lower()
+                    raise UserError(f"plug-in {file}: there is a {kind} {cls.name!r} already; give yours another name")
                 self._digests[cls] = digest
                 loaders[cls.name] = _constant(cls)
                 found.append(cls)
         self._of_files[file] = found
         if not found:
             raise UserError(f"plug-in {file} defines no subclass of Refiner, Task or Pair (see bench/api.py)")
+
+
+def _check_stated(cls: Any, file: Path) -> None:
+    for attribute in ("name", "version"):
+        if not hasattr(cls, attribute):
+            raise UserError(f"plug-in {file}: class {cls.__name__} states no {attribute!r}; see bench/api.py")
 
 
 def _import_failure(error: BaseException, package: str | None = None) -> str:

@@ -51,6 +51,7 @@ class Outcome:
     ``made`` and ``failures`` are by recipe id; ``work_seconds`` is the workers' time in fit, refine, train and score.
     """
 
+    n_cells: int
     records: list[Record] = field(default_factory=list)
     made: dict[str, float] = field(default_factory=dict)
     reused: set[str] = field(default_factory=set)
@@ -60,7 +61,7 @@ class Outcome:
     @property
     def complete(self) -> bool:
         """Every cell has a score."""
-        return all(record.status == "ok" for record in self.records)
+        return len(self.records) == self.n_cells and all(record.status == "ok" for record in self.records)
 
 
 def action_key(job: Job, inputs: dict[str, Entry]) -> str:
@@ -103,7 +104,7 @@ class Runner:
         self.records, self.failures = records, failures
         self._least_limit_seconds, self._factors = least_limit_seconds, timings.load(store.root)
         self.entries: dict[str, Entry] = {}
-        self.outcome = Outcome()
+        self.outcome = Outcome(len(plan.cells))
         self._missing = {job.id: len(job.inputs) for job in plan.jobs.values()}
         self._ready: dict[str, float] = {job_id: 0.0 for job_id, n in self._missing.items() if n == 0}
         self._keys: dict[str, str] = {}
@@ -181,10 +182,10 @@ class Runner:
                 for job_id in job_ids:
                     self._fail(self.plan.jobs[job_id], event.reason, own=job_id == first.id)
             case Done():
-                if event.made and first.kind in WORK_OF_A_CELL:
-                    self.outcome.work_seconds += event.seconds
                 if event.made:
-                    self.outcome.made[first.id] = event.seconds
+                    seconds = event.entry.meta["seconds"]
+                    self.outcome.made[first.id] = seconds
+                    self.outcome.work_seconds += seconds if first.kind in WORK_OF_A_CELL else 0.0
                 for job_id in job_ids:
                     self._finish(self.plan.jobs[job_id], event.entry, made=event.made and job_id == first.id)
 

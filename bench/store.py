@@ -70,22 +70,24 @@ class Store:
         return self.root / "objects" / key[:2] / key
 
     def find(self, key: str) -> Entry | None:
-        """The verified entry, or ``None``; a corrupt one is dropped, reported and counts as absent."""
-        path = self.path(key)
-        if not path.is_dir():
-            return None
+        """The verified entry, or ``None``; a corrupt one is dropped, reported and counts as absent.
+
+        While another process holds the key's lock a corrupt entry is its business, and is left to it.
+        """
         try:
-            return self._verified(key, path)
-        except _Corrupt as error:
+            return self._verified(key)
+        except _Corrupt:
             with self.lock(key) as free:
-                if free:
-                    shutil.rmtree(path)
+                return self.find_locked(key) if free else None
+
+    def find_locked(self, key: str) -> Entry | None:
+        """:meth:`find` for a caller that holds the key's lock."""
+        try:
+            return self._verified(key)
+        except _Corrupt as error:
+            shutil.rmtree(self.path(key))
             self.on_corrupt(key, str(error))
             return None
-
-    def has(self, key: str) -> bool:
-        """Whether an entry is there, unverified: for estimates."""
-        return (self.path(key) / MANIFEST).is_file()
 
     @contextmanager
     def lock(self, key: str) -> Iterator[bool]:
@@ -139,7 +141,10 @@ class Store:
         numbered = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
         return numbered or shutil.disk_usage(self.root).free < FULL_BYTES
 
-    def _verified(self, key: str, path: Path) -> Entry:
+    def _verified(self, key: str) -> Entry | None:
+        path = self.path(key)
+        if not path.is_dir():
+            return None
         try:
             manifest = json.loads((path / MANIFEST).read_text())
             body = {name: manifest[name] for name in ("key", "files", "meta")}

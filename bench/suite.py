@@ -30,7 +30,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -258,7 +259,25 @@ def resolve(suite: Suite, registry: Registry) -> ResolvedSuite:
         cannot serve; the message names both.
     """
     tables = [_resolve_table(entry, registry) for entry in suite.tables]
+    for one, other in combinations(tables, 2):
+        _refuse_ambiguous(one, other)
     return ResolvedSuite(suite.name, suite.title, tuple(_with_other_recipe(tables)))
+
+
+def _refuse_ambiguous(one: ResolvedTable, other: ResolvedTable) -> None:
+    """A record names its budget and recipe, not its steps and limits: tables that only those tell apart would mix."""
+    if (one.pair.name, one.task.name, one.model_variant, one.budget.name) != (
+        other.pair.name,
+        other.task.name,
+        other.model_variant,
+        other.budget.name,
+    ):
+        return
+    what = f"two tables of {one.pair.name}, {one.task.name}, {one.model_variant}, budget {one.budget.name!r}"
+    if one.recipe == other.recipe:
+        raise UserError(f"{what} have the same recipe {one.recipe!r}: put their arms into one table")
+    if (one.budget, one.limits) != (other.budget, other.limits):
+        raise UserError(f"{what} differ in train_steps or limits: make them equal, or two suites of them")
 
 
 def _resolve_table(entry: TableEntry, registry: Registry) -> ResolvedTable:
@@ -309,7 +328,7 @@ def _resolve_table(entry: TableEntry, registry: Registry) -> ResolvedTable:
                     f"Available: {', '.join(refiners)}."
                 )
             rows[arm, variant] = (arm, refiners[variant])
-    return _replace_rows(table, tuple(rows.values()))
+    return replace(table, rows=tuple(rows.values()))
 
 
 def _canonical(variant: str) -> str:
@@ -338,6 +357,8 @@ def _check_arm(arm: Arm, table: ResolvedTable) -> None:
     n_labelled = pair.counts(table.limits)["target_train_labelled"]
     if arm.k is not None and arm.k > n_labelled:
         raise UserError(f"{cannot}it has {n_labelled} labelled real training images; ask for at most that many")
+    if arm.finetune and table.budget.train_steps < 2:
+        raise UserError(f"arm {str(arm)!r} trains in two phases and needs train_steps of 2 or more; found 1")
     if arm.kind == "adabn" and table.task.model(table.model.name).batch_norm is False:
         raise UserError(f"model {table.model.name!r} cannot serve arm 'adabn': it has no batch norm; leave the arm out")
 
@@ -354,11 +375,5 @@ def _with_other_recipe(tables: list[ResolvedTable]) -> list[ResolvedTable]:
         other: Literal["strong", "plain"] = "plain" if table.recipe == "strong" else "strong"
         if group(table, other) not in present:
             present.add(group(table, other))
-            completed.append(_replace_rows(table, ((Arm("source"), None),), other))
+            completed.append(replace(table, rows=((Arm("source"), None),), recipe=other))
     return completed
-
-
-def _replace_rows(
-    table: ResolvedTable, rows: tuple[Any, ...], recipe: Literal["strong", "plain"] | None = None
-) -> ResolvedTable:
-    return ResolvedTable(**{**vars(table), "rows": rows, "recipe": recipe or table.recipe})

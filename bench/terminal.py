@@ -86,12 +86,18 @@ class LineDisplay(_Counting):
     def __enter__(self) -> Self:
         return self
 
+    def progressed(self, job: Job, step: int, n_steps: int, loss: float) -> None:
+        self._line(f"{job.label}, step {step} of {n_steps}")
+
     def finished(self, job: Job, made: bool) -> None:
         super().finished(job, made)
+        self._line(job.label)
+
+    def _line(self, text: str) -> None:
         now = time.monotonic()
         if not self.quiet and not self.verbose and now - self.last_line >= LINE_SECONDS:
             self.last_line = now
-            self.say(f"{self.count} after {now - self.started_at:.0f} s: {job.label}")
+            self.say(f"{self.count} after {now - self.started_at:.0f} s: {text}")
 
 
 class LiveDisplay(_Counting):
@@ -119,6 +125,8 @@ class LiveDisplay(_Counting):
         self.progress.stop()
 
     def started(self, job: Job) -> None:
+        if job.id in self.lines:  # another run held its lock, and it is tried again
+            return
         self.lines[job.id] = self.progress.add_task(escape(job.label), total=1, loss="")
 
     def progressed(self, job: Job, step: int, n_steps: int, loss: float) -> None:

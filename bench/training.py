@@ -137,7 +137,7 @@ def train(
     _check(phases, names, getattr(network, "n_classes", None))
     _place(network, device)
     n_steps = sum(phase.steps for phase in phases)
-    with _mode(network, training=True), _seeded(seed, device):
+    with _mode(network, training=True), seeded(seed, device):
         generator = torch.Generator(device).manual_seed(seed)
         batches = _batches(phases, counts, names, np.random.default_rng(seed))
         optimiser = torch.optim.AdamW(network.parameters(), weight_decay=WEIGHT_DECAY, fused=True)
@@ -174,7 +174,13 @@ def train(
 
 
 def predict(
-    task: Task, network: nn.Module, images: ImageSet, *, batch_size: int, device: torch.device | str
+    task: Task,
+    network: nn.Module,
+    images: ImageSet,
+    *,
+    batch_size: int,
+    device: torch.device | str,
+    progress: Progress = lambda step, n_steps, loss: None,
 ) -> dict[str, np.ndarray]:
     """``task.predict`` over a whole set, one row an image, in its order; independent of ``batch_size``.
 
@@ -188,6 +194,7 @@ def predict(
             rows = np.arange(first, min(first + batch_size, images.n_images))
             columns = {name: images.columns[name].take(rows) for name in task.inputs}
             found.append(task.predict(network, _tensors(columns, device)))
+            progress(first + len(rows), images.n_images, float("nan"))
     return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
 
 
@@ -367,7 +374,7 @@ def _mode(network: nn.Module, *, training: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Global generators seeded inside, and back in their old states outside."""
     python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 (plug-ins may use it)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):

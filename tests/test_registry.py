@@ -139,3 +139,37 @@ def test_a_folder_counts_by_its_content_and_not_by_its_place(tmp_path):
     assert content_digest(tmp_path / "a") == content_digest(tmp_path / "b") != content_digest(tmp_path / "c")
     (tmp_path / "b" / "file").rename(tmp_path / "b" / "other")
     assert content_digest(tmp_path / "a") != content_digest(tmp_path / "b")
+
+
+@pytest.mark.parametrize(
+    ("statements", "message"),
+    [
+        ("version = 1", "class Mine states no 'name'"),
+        ("name = 'mine'", "class Mine states no 'version'"),
+        ("name, version = 'identity', 1", "there is a refiner 'identity' already; give yours another name"),
+    ],
+)
+def test_a_plugin_class_that_cannot_be_told_apart_is_refused(tmp_path, statements, message):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        f"from bench.api import Refiner\nclass Mine(Refiner):\n    {statements}\n"
+        "    def fit(self, source, target, budget, context): ...\n"
+        "    def refine(self, batch, generators): return dict(batch.inputs)\n"
+    )
+    with pytest.raises(UserError, match=message):
+        Registry([file])
+
+
+def test_a_plugin_that_changed_since_the_plan_is_not_run_under_its_old_name(tmp_path):
+    file = tmp_path / "mine.py"
+    source = (
+        "from bench.api import Refiner\nclass Mine(Refiner):\n    name, version = 'mine', 1\n"
+        "    def fit(self, source, target, budget, context): ...\n"
+        "    def refine(self, batch, generators): return dict(batch.inputs)\n"
+    )
+    file.write_text(source)
+    _, described = Registry([file]).refiner("mine")
+    assert Registry([file]).rebuild(Refiner, described).name == "mine"
+    file.write_text(source + "# edited\n")
+    with pytest.raises(UserError, match="changed while the run was on"):
+        Registry([file]).rebuild(Refiner, described)

@@ -73,6 +73,18 @@ def test_a_meta_that_was_edited_by_hand_is_refused(store, reports):
     assert reports
 
 
+def test_a_corrupt_entry_is_dropped_by_who_holds_its_lock_and_by_nobody_else(store, reports):
+    (store.write(KEY, fill).path / "data.bin").write_bytes(b"other")
+    with store.lock(KEY) as free:
+        assert free
+        assert store.find(KEY) is None
+        assert store.path(KEY).is_dir()
+        assert reports == []
+        assert store.find_locked(KEY) is None
+        assert len(reports) == 1
+        assert store.write(KEY, fill) == store.find_locked(KEY)
+
+
 def test_a_failing_job_leaves_nothing(store):
     def fail(folder: Path) -> dict:
         (folder / "half.bin").write_bytes(b"half")

@@ -120,6 +120,7 @@ def test_an_unknown_arm_gets_the_nearest_right_one(text, message):
             "refiner 'fda' is not in its table",
         ),
         ({"arms": [{"arm": "oracle", "refiners": ["same"]}], "refiners": ["same"]}, "takes no refiner"),
+        ({"arms": ["hybrid@5:finetune"], "train_steps": 1}, "needs train_steps of 2 or more"),
         ({"arms": ["adabn"], "model": "pixelda_mnist"}, "model 'pixelda_mnist' cannot serve arm 'adabn'"),
         ({"task": "clasification"}, "no task 'clasification'; did you mean 'classification'"),
         ({"pair": "digit"}, "no pair 'digit'; did you mean 'digits'"),
@@ -130,6 +131,21 @@ def test_an_unknown_arm_gets_the_nearest_right_one(text, message):
 def test_what_cannot_be_served_is_refused_before_anything_is_made(registry, table, message):
     with pytest.raises(UserError, match=message):
         resolve(toy_suite(**table), registry)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"train_steps": 13}, "have the same recipe 'strong': put their arms into one table"),
+        ({"recipe": "plain", "train_steps": 13}, "differ in train_steps or limits"),
+        ({"recipe": "plain", "limits": {"source_images": 30}}, "differ in train_steps or limits"),
+    ],
+)
+def test_tables_that_their_records_could_not_tell_apart_are_refused(registry, change, message):
+    suite = toy_suite()
+    other = suite.tables[0].model_validate(suite.tables[0].model_dump() | change)
+    with pytest.raises(UserError, match=message):
+        resolve(suite.model_copy(update={"tables": (suite.tables[0], other)}), registry)
 
 
 def test_the_arms_that_need_no_labels_are_served_without_any(registry):

@@ -60,7 +60,7 @@ class InlineExecutor:
                 entry = self.store.write(order.key, make)
         except Exception as error:
             return [Failed(order.key, f"{type(error).__name__}: {error}", "details")]
-        return [Done(order.key, entry, made=True, seconds=entry.meta["seconds"])]
+        return [Done(order.key, entry, made=True)]
 
     def close(self) -> None:
         self.pending.clear()

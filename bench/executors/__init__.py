@@ -36,12 +36,11 @@ class Progress:
 
 @dataclass(frozen=True)
 class Done:
-    """The entry is in the store; ``made`` is false if another run made it meanwhile; ``seconds`` is time at work."""
+    """The entry is in the store; ``made`` is false if another run made it meanwhile."""
 
     key: str
     entry: Entry
     made: bool
-    seconds: float
 
 
 @dataclass(frozen=True)

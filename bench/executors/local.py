@@ -152,7 +152,12 @@ class LocalExecutor:
             in_use = [w.device for w in self._workers]
             free = [device for device in self.devices if in_use.count(device) < self.devices.count(device)]
             worker = self._start(free[0])
-        worker.take(order)
+        try:
+            worker.take(order)
+        except OSError:  # it died while it was idle
+            worker.order = None
+            self._lost(worker, "")
+            self.submit(order)
 
     def events(self, timeout_seconds: float) -> list[Event]:
         """Messages of all workers; deaths and overruns as :class:`Failed`."""

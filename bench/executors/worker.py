@@ -55,6 +55,8 @@ def main(
     store = Store(store_root)
     registry = Registry(plugin_files)
     device = torch.device(device_name)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     while True:
         try:
             order: WorkOrder = connection.recv()
@@ -110,11 +112,10 @@ def _serve(
         with store.lock(order.key) as free:
             if not free:
                 return Busy(order.key)
-            if (entry := store.find(order.key)) is not None:
-                return Done(order.key, entry, made=False, seconds=0.0)
-            started = time.perf_counter()
+            if (entry := store.find_locked(order.key)) is not None:
+                return Done(order.key, entry, made=False)
             entry = store.write(order.key, lambda folder: _run(order, folder, work))
-            return Done(order.key, entry, made=True, seconds=time.perf_counter() - started)
+            return Done(order.key, entry, made=True)
     except DiskFull as error:
         return Failed(order.key, str(error), "", fatal=True)
     except (PluginError, UserError, DataError, TrainingError) as error:

@@ -17,11 +17,13 @@ Spec = NetworkSpec
 
 
 def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
-    """The weights, and the unlabelled images."""
+    """The weights, the unlabelled images, and the batches whose statistics are averaged."""
     return {
         "kind": "adapt",
         "version": VERSION,
+        "task": spec.task.identity(),
         "model": spec.model.identity(),
+        "batch_size": spec.batch_size,
         "space": spec.space.model_dump(),
         "weights": inputs["train"].files,
         "target": column_digests(inputs["target"], "target_train", spec.inputs),
@@ -29,7 +31,7 @@ def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
 
 
 def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
-    """Re-estimate and write ``weights.safetensors``; what the training said of itself is handed on."""
+    """Re-estimate and write ``weights.safetensors``."""
     from bench.training import reestimate_batch_norm
 
     task = work.registry.rebuild(Task, spec.task)
@@ -37,7 +39,7 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
     target = load_set(inputs["target"], "target_train").unlabelled()
     reestimate_batch_norm(network, target, batch_size=spec.batch_size, device=work.device)
     save_network(network, folder)
-    return dict(inputs["train"].meta)
+    return {}
 
 
 def estimate(spec: Spec, counts: dict[str, int]) -> tuple[float, int]:

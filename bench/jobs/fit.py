@@ -48,12 +48,13 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
     import torch
     from safetensors.torch import save_file
 
+    from bench.training import seeded
+
     refiner = work.registry.rebuild(Refiner, spec.refiner)
     source = load_set(inputs["source"], "source_train").only(frozenset(spec.reads))
     target = load_set(inputs["target"], "target_train").unlabelled()
     generator = torch.Generator().manual_seed(spec.seed)
-    with torch.random.fork_rng():
-        torch.manual_seed(spec.seed)
+    with seeded(spec.seed, work.device):
         refiner.fit(source, target, spec.budget, _context(spec, inputs, generator, work))
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in refiner.state_dict().items()}
     save_file(state, folder / "state.safetensors")

@@ -13,6 +13,7 @@ import numpy as np
 
 from bench.api import Described, Frozen, Limits, Pair
 from bench.data.imageset import ImageSet
+from bench.data.splits import check_disjoint
 from bench.data.stored import save_array, save_set
 from bench.jobs.work import Inputs, Work, digest_of
 from bench.store import Entry
@@ -52,6 +53,7 @@ def _source(pair: Pair, spec: Spec, folder: Path) -> dict[str, Any]:
 
 def _target(pair: Pair, spec: Spec, folder: Path) -> dict[str, Any]:
     splits = pair.target(spec.size, spec.limits)
+    check_disjoint({"target_train": splits.train, "target_test": splits.test})
     sets = {
         "target_train": _save(folder, "target_train", splits.train, splits.train.names("input")),
         "target_test": _save(folder, "target_test", splits.test, tuple(splits.test.columns)),

@@ -48,17 +48,20 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
 
     refiner = work.registry.rebuild(Refiner, spec.refiner)
     refiner.load_state_dict(load_file(inputs["fit"].path / "state.safetensors"))
+    sources = {split: load_set(inputs["source"], split).only(frozenset(spec.reads)) for split in SPLITS}
+    n_total = sum(images.n_images for images in sources.values()) * spec.views
+    n_before = 0
+
+    def progress(n_done: int, _: int) -> None:
+        work.progress(n_before + n_done, n_total, float("nan"))
+
     sets: dict[str, Any] = {}
-
-    def progress(n_done: int, n_total: int) -> None:
-        work.progress(n_done, n_total, float("nan"))
-
-    for split in SPLITS:
-        images = load_set(inputs["source"], split).only(frozenset(spec.reads))
+    for split, images in sources.items():
         width, height = images.image_size
         blocks = refine_images(refiner, images, split, spec.seed, BATCH, progress)
         shape = (images.n_images * spec.views, height, width, 3)
         file = save_blocks(folder / f"{split}.image.npy", shape, blocks)
+        n_before += images.n_images * spec.views
         sets[split] = {"columns": {"image": {"file": file, "rows": None}}, "assets": {}}
     return {"sets": sets, "views": spec.views}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.api import Task
+from bench.api import PluginError, Task
 from bench.data.imageset import ImageSet
 from bench.data.stored import column_digests, load_set
 from bench.jobs.train import load_network
@@ -46,13 +46,27 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
     network = load_network(inputs["weights"], task, spec.model, spec.space, work.device)
     test = load_set(inputs["target"], "target_test")
     seen = ImageSet({name: test.columns[name] for name in spec.inputs}, test.assets)
-    predictions = predict(task, network, seen, batch_size=spec.batch_size, device=work.device)
+    predictions = predict(task, network, seen, batch_size=spec.batch_size, device=work.device, progress=work.progress)
     labels = {name: test.columns[name].take(np.arange(test.n_images)) for name in spec.labels}
     statistics = task.statistics(predictions, labels, spec.space)
     contributions = task.contributions(statistics, spec.space)
+    metrics = task.score(statistics, spec.space)
+    _check(task, metrics, contributions, test.n_images)
     np.savez_compressed(folder / "predictions.npz", **predictions)  # type: ignore[arg-type]
     np.savez_compressed(folder / "statistics.npz", contributions=contributions, **statistics)  # type: ignore[arg-type]
-    return {"metrics": task.score(statistics, spec.space), "n_images": test.n_images}
+    return {"metrics": metrics, "n_images": test.n_images}
+
+
+def _check(task: Task, metrics: dict[str, float], contributions: np.ndarray, n_images: int) -> None:
+    """A score that no table could hold fails here, alone."""
+    missing = [metric.name for metric in task.metrics if not np.isfinite(metrics.get(metric.name, np.nan))]
+    if missing:
+        raise PluginError(f"task {task.name!r} gives no finite {missing[0]!r}; score returned {metrics}")
+    if contributions.shape != (n_images,) or not np.isfinite(contributions).all():
+        raise PluginError(
+            f"task {task.name!r}: contributions of shape {contributions.shape}; one finite number for each of "
+            f"{n_images} test images is needed"
+        )
 
 
 def estimate(spec: Spec, counts: dict[str, int]) -> tuple[float, int]:

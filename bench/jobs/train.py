@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from bench.api import Described, Frozen, LabelSpace, ModelParams, Task
-from bench.data.imageset import Column, ImageSet
+from bench.data.imageset import Column, DataError, ImageSet
 from bench.data.stored import column_digests, load_set
 from bench.jobs.work import Inputs, Work
 from bench.seeds import seed_from
@@ -158,6 +158,8 @@ def _stream(stream: StreamSpec, spec: Spec, inputs: Inputs) -> Stream:
     if stream.pool == "labelled":
         labelled = _columns(load_set(inputs["target"], "target_train_labelled"), columns)
         if stream.k is not None:
+            if stream.k > labelled.n_images:
+                raise DataError(f"{stream.k} labelled real images were asked for; the pair has {labelled.n_images}")
             order = labelled_order(labelled, spec.labels, spec.subset_seed)
             labelled = labelled.select(order[: stream.k])
         return Stream((labelled,), stream.fraction)
@@ -184,7 +186,7 @@ def labelled_order(labelled: ImageSet, labels: tuple[str, ...], subset_seed: int
     """The order in which labelled real images are drawn: its first k are the subset of size k.
 
     Nested by construction, the same for every arm of a task seed, and stratified by ``class_id`` where that is a label:
-    every prefix holds the classes in the proportions of the whole, to within one image of each class.
+    every prefix holds the classes in nearly the proportions of the whole: to within two images of each class.
     """
     rng = np.random.default_rng(subset_seed)
     shuffled = rng.permutation(labelled.n_images)

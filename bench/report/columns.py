@@ -149,7 +149,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("refine, s", "refine_seconds", _cost("refine_seconds"), SECONDS, 4),
     Column("train, s", "train_seconds", _cost("train_seconds"), SECONDS, 4),
     Column("images seen", "images_seen", _cost("images_seen"), COUNT, 5),
-    Column("peak memory, MB", "peak_memory_mb", _cost("peak_memory_mb"), COUNT, 5),
+    Column("worker's peak memory, MB", "peak_memory_mb", _cost("peak_memory_mb"), COUNT, 5),
     Column("why not ranked", "reason", lambda row: row.reason or None, TEXT, blocks=("unranked",)),
 )
 

@@ -25,7 +25,7 @@ from bench.api import UserError
 from bench.records import LABEL_FREE_ARMS, Array, PairInfo, Record
 
 TABLE = ["pair", "task", "model", "recipe", "budget"]
-"""Cells with these in common are trained alike and stand in one table (:attr:`bench.records.Cell.table`)."""
+"""Cells with these in common are trained alike and stand in one table."""
 OBJECTS = ["metrics", "contributions", "groups", "pair_info", "versions", "environment"]
 
 

@@ -98,7 +98,10 @@ def reproduce(table: Table) -> list[str]:
     """The command behind the records, and what ran them."""
     commands = " and ".join(code(f"python -m bench run {shlex.quote(suite)}") for suite in table.suites)
     versions = ", ".join(f"{key} {' / '.join(values)}" for key, values in table.versions.items() if " of " not in key)
-    return [f"Reproduce: {commands}.", *([f"Made with {versions.replace('`', chr(39))}."] if versions else [])]
+    return [
+        f"Reproduce: {commands}; the suite as it was run is `suite.yaml` beside this page.",
+        *([f"Made with {versions.replace('`', chr(39))}."] if versions else []),
+    ]
 
 
 def _amount(value: float, table: Table, signed: bool = False) -> str:
@@ -148,7 +151,7 @@ def _none_gains(table: Table, tested: Sequence[tuple[Row, Estimate]], best: Row,
 
 
 def _better_without_refiner(table: Table, best: Row | None) -> list[str]:
-    """The best rival without refiner or target labels, where it scores above the best refiner or its gain is resolved."""
+    """The best rival without refiner or target labels, if it scores above the best refiner or its gain is resolved."""
     sign = 1.0 if table.metric.higher_is_better else -1.0
     references = [row for row in table.rows if not row.refiner and not row.target_labels and row.arm != "source"]
     rivals = [(row, row.gain) for row in references if row.score and row.gain]

@@ -187,6 +187,17 @@ def test_what_a_job_started_ends_with_its_worker(executor, orders):
         time.sleep(0.05)
 
 
+def test_a_worker_that_died_idle_is_replaced_unnoticed(executor, orders):
+    made = orders("same")
+    executor.submit(made["fit"])
+    assert isinstance(wait(executor), Done)
+    process = executor._workers[0].process
+    process.kill()
+    process.join()
+    executor.submit(orders("slow")["fit"])
+    assert isinstance(wait(executor), Done)
+
+
 def test_a_lock_held_by_another_run_is_busy_and_not_waited_for(executor, orders, tmp_path):
     order = orders("same")["fit"]
     with Store(tmp_path / "store").lock(order.key) as free:
