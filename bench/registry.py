@@ -199,7 +199,7 @@ class Registry:
             cls: type = point.load()
             if not (isinstance(cls, type) and issubclass(cls, base) and getattr(cls, "name", None) == point.name):
                 raise PluginError(f"is {point.value}, which is no {base.__name__} of that name; tell its author")
-            self._digests[cls] = content_digest(Path(inspect.getfile(cls)))
+            self._digests[cls] = _source_digest(cls)
             return cls
 
         return load
@@ -229,6 +229,14 @@ class Registry:
         self._of_files[file] = found
         if not found:
             raise UserError(f"plug-in {file} defines no subclass of Refiner, Task or Pair (see bench/api.py)")
+
+
+def _source_digest(cls: type) -> str:
+    """SHA-256 of all Python files of the installed package (or the one module) that a class comes from."""
+    top = Path(inspect.getfile(sys.modules[cls.__module__.partition(".")[0]]))
+    sources = sorted(top.parent.rglob("*.py")) if top.name == "__init__.py" else [top]
+    lines = (f"{source.relative_to(top.parent).as_posix()} {content_digest(source)}\n" for source in sources)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _check_stated(cls: Any, file: Path) -> None:

@@ -82,6 +82,21 @@ class Good(Refiner):
 """
 
 
+def test_any_file_of_an_installed_package_counts_in_its_digest(tmp_path, monkeypatch):
+    package = tmp_path / "realgain_several"
+    package.mkdir()
+    (package / "__init__.py").write_text("from realgain_several.good import Good\n")
+    (package / "good.py").write_text(GOOD_REFINER)
+    info = tmp_path / "realgain_several-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: realgain-several\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[bench.refiners]\ngood = realgain_several:Good\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = Registry().refiner("good")[1].digest
+    (package / "networks.py").write_text("width = 3\n")
+    assert Registry().refiner("good")[1].digest not in ("", before)
+
+
 def test_installed_plug_ins_that_cannot_be_imported_are_named_with_their_reason_and_stop_nothing(install):
     install("good", GOOD_REFINER, "good = good:Good")
     install("needy", "import not_there_at_all", "needy = needy:Needy")

@@ -124,6 +124,15 @@ def test_records_of_cells_that_left_the_suite_are_removed(run_inline):
     assert {r.cell.arm for r in read_records(run.records_folder)} == {"source", "oracle"}
 
 
+def test_a_refinement_counts_its_progress_over_both_splits(run_inline):
+    """A job that shows no progress is stopped in the end: a count that began anew for ``source_val`` would show none."""
+    run = run_inline(toy_suite(arms=["refined"], refiners=["twice"], seeds=1))
+    (order,) = [o for o in run.executor.orders if o.kind == "refine"]
+    steps = run.executor.steps[order.key]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == (2 * (96 + 12), 2 * (96 + 12))
+
+
 def test_several_views_are_stored_and_trained_on(run_inline):
     run = run_inline(toy_suite(arms=["refined"], refiners=["twice"]))
     (record, *_) = [r for r in run.outcome.records if r.cell.arm == "refined"]

@@ -36,6 +36,7 @@ class InlineExecutor:
         self.store, self.registry = store, registry
         self.orders: list[WorkOrder] = []
         self.pending: list[WorkOrder] = []
+        self.steps: dict[str, list[tuple[int, int]]] = {}
 
     @property
     def counts(self) -> Counter[str]:
@@ -47,7 +48,8 @@ class InlineExecutor:
 
     def events(self, timeout_seconds: float) -> list[Event]:
         order = self.pending.pop(0)
-        work = Work(self.registry, torch.device("cpu"), lambda step, n_steps, loss: None)
+        steps = self.steps.setdefault(order.key, [])
+        work = Work(self.registry, torch.device("cpu"), lambda step, n_steps, loss: steps.append((step, n_steps)))
 
         def make(folder: Path) -> dict:
             started = time.perf_counter()
