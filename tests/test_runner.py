@@ -125,7 +125,7 @@ def test_records_of_cells_that_left_the_suite_are_removed(run_inline):
 
 
 def test_a_refinement_counts_its_progress_over_both_splits(run_inline):
-    """A job that shows no progress is stopped in the end: a count that began anew for ``source_val`` would show none."""
+    """A job without progress is stopped in the end; a count that began anew for ``source_val`` would show none."""
     run = run_inline(toy_suite(arms=["refined"], refiners=["twice"], seeds=1))
     (order,) = [o for o in run.executor.orders if o.kind == "refine"]
     steps = run.executor.steps[order.key]
