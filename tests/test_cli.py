@@ -41,7 +41,7 @@ def test_help_loads_no_torch():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "quik"], "no suite 'quik'; did you mean 'quick'? Available: quick, smoke"),
+        (["run", "quik"], "no suite 'quik'; did you mean 'quick'? Available: digits, quick, smoke"),
         (["plan", "gone.yaml"], "no suite file gone.yaml"),
         (["report", "nowhere"], "no records in nowhere/records"),
         (["run", "smoke", "--plugin", "gone.py"], "no file or folder gone.py"),
@@ -228,5 +228,6 @@ def test_list_shows_everything_with_a_line_on_each(cli):
     shown = cli("list", "--plugin", str(TOYS))
     assert shown.returncode == 0, shown.stderr
     for name in ("quick", "smoke", "digits", "toy", "classification", "light_cnn", "pixelda_mnist", "fda", "gives_nan"):
-        (line,) = [line for line in shown.stdout.splitlines() if line.split()[:1] == [name]]
-        assert len(line.split()) > 2
+        lines = [line for line in shown.stdout.splitlines() if line.split()[:1] == [name]]
+        assert lines
+        assert all(len(line.split()) > 2 for line in lines)

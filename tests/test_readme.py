@@ -1,4 +1,4 @@
-"""Every command of the README and the docs is run as it stands, ``quick`` replaced by ``smoke``."""
+"""Every command of the README and the docs is run as it stands, its suite replaced by ``smoke``."""
 
 import re
 import shlex
@@ -20,7 +20,7 @@ def commands() -> list[str]:
         if page.name == "plugins.md":  # a page to follow from the top: tests/test_plugins_docs.py does
             continue
         for match in re.finditer(r"`?(python -m bench [^`#\n]+)", page.read_text()):
-            found[match[1].strip().replace("quick", "smoke")] = None
+            found[re.sub(r"(run |plan |results/(local/)?)(quick|digits)\b", r"\1smoke", match[1].strip())] = None
     return list(found)
 
 
