@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from bench.data.imageset import ImageSet, UnlabelledImages
 
@@ -48,9 +48,9 @@ class Limits(Frozen):
     A pair must make smaller sets prefixes of larger ones.
     """
 
-    source_images: int | None = None
-    target_images: int | None = None
-    test_images: int | None = None
+    source_images: int | None = Field(default=None, ge=1, strict=True)
+    target_images: int | None = Field(default=None, ge=1, strict=True)
+    test_images: int | None = Field(default=None, ge=1, strict=True)
 
 
 class Budget(Frozen):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -78,6 +79,7 @@ def run(
     from bench.terminal import display
 
     _one_thread_each()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # schedulers stop jobs so; it ends like Ctrl-C
     console = _console()
     asked = _load_suite(suite, seeds, refiner)
     executor = LocalExecutor(_store_root(store), plugin or (), workers)
@@ -273,10 +275,11 @@ def main() -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(EXIT_USER)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if not full and error.errno not in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT):
             raise
         print(f"error: {error.strerror}: {error.filename or 'a file'}; finished jobs are kept", file=sys.stderr)
-        sys.exit(EXIT_INCOMPLETE)
+        sys.exit(EXIT_INCOMPLETE if full else EXIT_USER)
 
 
 def _one_thread_each() -> None:

@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from bench.api import Described, Frozen, ModelParams, Pair, PluginError, Refiner, Task, UserError
+from bench.api import Described, Frozen, ModelParams, Need, Pair, PluginError, Reads, Refiner, Task, UserError
 
 BUILT_IN_PAIRS = {"digits": "bench.data.digits"}
 
@@ -150,6 +150,7 @@ class Registry:
         """An unfitted refiner and its description, from a variant such as ``fda:beta=0.05``."""
         name, options = split_variant(variant)
         cls = self.get(Refiner, name)
+        _check_declared(cls)
         params = params_from(cls.Params, options, f"refiner {name!r}")
         contents = {
             key: content_digest(value)
@@ -163,7 +164,13 @@ class Registry:
             digest=self._digests.get(cls, ""),
             contents=contents,
         )
-        return cls(params), described
+        try:
+            refiner = cls(params)
+        except Exception as error:
+            raise UserError(f"refiner {name!r} cannot be made: {type(error).__name__}: {error}") from error
+        if not isinstance(refiner.views, int) or refiner.views < 1:
+            raise UserError(f"refiner {name!r}: views is {refiner.views!r}; a whole number from 1 is needed")
+        return refiner, described
 
     def task(self, name: str) -> tuple[Task, Described]:
         """A task and its description."""
@@ -205,6 +212,8 @@ class Registry:
         return load
 
     def _add_file(self, file: Path) -> None:
+        if file.is_dir():
+            raise UserError(f"plug-in {file} is a folder; name a Python file in it")
         digest = content_digest(file)
         name = f"realgain_plugin_{digest[:12]}"
         spec = importlib.util.spec_from_file_location(name, file)
@@ -227,6 +236,10 @@ class Registry:
                 loaders[cls.name] = _constant(cls)
                 found.append(cls)
         self._of_files[file] = found
+        for cls in vars(module).values():
+            if isinstance(cls, type) and inspect.isabstract(cls) and cls.__module__ == module.__name__ and not found:
+                missing = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
+                raise UserError(f"plug-in {file}: class {cls.__name__} lacks {missing}; see bench/api.py")
         if not found:
             raise UserError(f"plug-in {file} defines no subclass of Refiner, Task or Pair (see bench/api.py)")
 
@@ -243,6 +256,18 @@ def _check_stated(cls: Any, file: Path) -> None:
     for attribute in ("name", "version"):
         if not hasattr(cls, attribute):
             raise UserError(f"plug-in {file}: class {cls.__name__} states no {attribute!r}; see bench/api.py")
+
+
+def _check_declared(cls: type[Refiner]) -> None:
+    """Class attributes that planning relies on are of the types that :class:`bench.api.Refiner` states."""
+    for attribute, right, wanted in (
+        ("version", isinstance(cls.version, int), "a whole number"),
+        ("reads", isinstance(cls.reads, Reads), "bench.api.Reads(...)"),
+        ("needs", set(cls.needs) <= set(Need), "a frozenset of bench.api.Need"),
+        ("Params", isinstance(cls.Params, type) and issubclass(cls.Params, Frozen), "a subclass of bench.api.Frozen"),
+    ):
+        if not right:
+            raise UserError(f"refiner {cls.name!r}: {attribute} is {getattr(cls, attribute)!r}; {wanted} is needed")
 
 
 def _import_failure(error: BaseException, package: str | None = None) -> str:

@@ -103,12 +103,12 @@ class TableEntry(Frozen):
     model: str = ""
     recipe: Literal["strong", "plain"] = "strong"
     budget: Literal["light", "standard", "paper"] = "light"
-    seeds: int = Field(5, ge=1)
-    refiner_seeds: int = Field(1, ge=1)
+    seeds: int = Field(5, ge=1, strict=True)
+    refiner_seeds: int = Field(1, ge=1, strict=True)
     refiners: tuple[str, ...] = ()
     arms: tuple[ArmEntry, ...]
     limits: Limits = Limits()
-    train_steps: int | None = Field(None, ge=1)
+    train_steps: int | None = Field(default=None, ge=1, strict=True)
 
     @field_validator("arms", mode="before")
     @classmethod
@@ -119,11 +119,18 @@ class TableEntry(Frozen):
 
 
 class Suite(Frozen):
-    """A suite file, validated but not yet resolved."""
+    """A suite file, validated but not yet resolved. Its results go to a folder of its name, beside the ``store``."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     title: str
     tables: tuple[TableEntry, ...] = Field(min_length=1)
+
+    @field_validator("name")
+    @classmethod
+    def _leaves_the_store_alone(cls, name: str) -> str:
+        if name == "store":
+            raise ValueError("the results of a suite called 'store' would lie in the store")
+        return name
 
 
 @dataclass(frozen=True)
@@ -181,7 +188,7 @@ def load_suite(asked: str) -> Suite:
             raise UserError(f"no suite file {asked}; shipped suites: {', '.join(shipped())}")
         raise unknown("suite", asked, shipped())
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.load(path.read_text(), _UniqueKeys)  # a SafeLoader
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"suite {path} is not readable as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
@@ -192,6 +199,17 @@ def load_suite(asked: str) -> Suite:
         return Suite.model_validate(content)
     except ValidationError as error:
         raise UserError(f"suite {path}: {explain(error, Suite)}") from None
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Safe YAML in which a key that stands twice is an error; plain YAML keeps the last one and says nothing."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            raise yaml.YAMLError(f"key {twice!r} stands twice in one mapping, line {node.start_mark.line + 1}")
+        return super().construct_mapping(node, deep)
 
 
 def save_suite(suite: Suite, path: Path) -> None:
@@ -294,6 +312,9 @@ def _resolve_table(entry: TableEntry, registry: Registry) -> ResolvedTable:
         budget = budget.model_copy(update={"train_steps": entry.train_steps})
     width, height = pair.size(task.name, entry.budget)
     refiners = {_canonical(v): _resolve_refiner(v, pair, registry) for v in entry.refiners}
+    for one, other in combinations(refiners.values(), 2):
+        if one.described == other.described:
+            raise UserError(f"refiners {one.variant!r} and {other.variant!r} are the same refiner; name it once")
     table = ResolvedTable(
         pair=pair,
         pair_described=pair_described,

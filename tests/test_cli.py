@@ -44,6 +44,7 @@ def test_help_loads_no_torch():
         (["run", "quik"], "no suite 'quik'; did you mean 'quick'? Available: digits, quick, smoke"),
         (["plan", "gone.yaml"], "no suite file gone.yaml"),
         (["report", "nowhere"], "no records in nowhere/records"),
+        (["run", "smoke", "--out", str(TOYS)], "File exists"),
         (["run", "smoke", "--plugin", "gone.py"], "no file or folder gone.py"),
         (["run", "smoke", "--refiner", "histgram"], "no refiner 'histgram'; did you mean 'histogram'?"),
         (["check-refiner", "histgram"], "no refiner 'histgram'; did you mean 'histogram'?"),

@@ -188,3 +188,37 @@ def test_a_plugin_that_changed_since_the_plan_is_not_run_under_its_old_name(tmp_
     file.write_text(source + "# edited\n")
     with pytest.raises(UserError, match="changed while the run was on"):
         Registry([file]).rebuild(Refiner, described)
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("version = 'x'", "version is 'x'; a whole number is needed"),
+        ("reads = {'foreground'}", r"reads is \{'foreground'\}; bench.api.Reads"),
+        ("needs = {'bogus'}", "needs is .*a frozenset of bench.api.Need is needed"),
+        ("Params = dict", "Params is .*a subclass of bench.api.Frozen is needed"),
+        ("views = 0", "views is 0; a whole number from 1 is needed"),
+        ("__init__ = lambda self, params: 1 / 0", "cannot be made: ZeroDivisionError"),
+    ],
+)
+def test_a_refiner_that_is_declared_wrongly_is_one_line(tmp_path, statement, message):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from bench.api import Refiner\nclass Mine(Refiner):\n    name, version = 'mine', 1\n"
+        "    def fit(self, source, target, budget, context): ...\n"
+        f"    def refine(self, batch, generators): return dict(batch.inputs)\n    {statement}\n"
+    )
+    with pytest.raises(UserError, match=f"refiner 'mine'.*{message}"):
+        Registry([file]).refiner("mine")
+
+
+def test_a_refiner_without_its_methods_is_told_which(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("from bench.api import Refiner\nclass Mine(Refiner):\n    name, version = 'mine', 1\n")
+    with pytest.raises(UserError, match="class Mine lacks fit, refine"):
+        Registry([file])
+
+
+def test_a_folder_is_no_plugin(tmp_path):
+    with pytest.raises(UserError, match="is a folder; name a Python file in it"):
+        Registry([tmp_path])
