@@ -3,10 +3,10 @@
     inputs → encoder → features (B, F) ─┬─ FC n_classes ──────────→ logits (B, n_classes)
                                         └─ FC 4 [→ tanh] → q/‖q‖ ─→ quaternion (B, 4) float32: w, x, y, z
 
-The official code has the tanh (papers §1.4); only ``pixelda_pose`` keeps it. Dividing by the norm undoes all that it
+PixelDA's official code has the tanh; only ``pixelda_pose`` keeps it. Dividing by the norm undoes all that it
 does but its saturation, which slows learning: 62° with it, 49° without on photographs of LineMod after 16,000 images.
 
-Networks made for depth see it as a fourth channel, relative to the object (papers §1.4, §7.15):
+Networks made for depth see it as a fourth channel, relative to the object:
 
     d = clip((z − z₀)/0.2 m, −1, 1),  z₀ the median known depth in the central quarter of the crop;  unknown: d = 1
 
