@@ -59,8 +59,8 @@ class Detections:
         fits = self.box.shape == (*shape, 4) and self.score.shape == shape and self.true_box.shape == (*true_shape, 4)
         if not fits or len(shape) != 2 or len(true_shape) != 2 or shape[0] != true_shape[0]:
             raise DataError(
-                f"detections must be (N, M, 4), (N, M), (N, M) and true boxes (N, K, 4), (N, K); found {self.box.shape}, "
-                f"{shape}, {self.score.shape} and {self.true_box.shape}, {true_shape}"
+                f"detections must be (N, M, 4), (N, M), (N, M) and true boxes (N, K, 4), (N, K); "
+                f"found {self.box.shape}, {shape}, {self.score.shape} and {self.true_box.shape}, {true_shape}"
             )
         object.__setattr__(self, "here", _occupied(self.box, self.class_id))
         object.__setattr__(self, "true_here", _occupied(self.true_box, self.true_class))
@@ -183,8 +183,9 @@ def _right(found: Detections, box: np.ndarray, class_id: np.ndarray, here: np.nd
 def _ap_without(image: np.ndarray, right: np.ndarray, without: np.ndarray, n_true: np.ndarray) -> np.ndarray:
     """AP of one class at one threshold with each of the images ``without`` left out: ``(R,) float64``.
 
-    ``image`` and ``right`` ``(D,)`` run down the ranking; ``n_true`` ``(R,)`` is what stays of the true boxes. Precision
-    peaks at right detections, so they alone matter: leaving an image out removes its own and moves the others up.
+    ``image`` and ``right`` ``(D,)`` run down the ranking; ``n_true`` ``(R,)`` is what stays of the true boxes.
+    Precision peaks at right detections, so they alone matter: leaving an image out removes its own and moves the
+    others up.
     """
     n_rows, n_detections = len(without), len(image)
     position = np.flatnonzero(right)

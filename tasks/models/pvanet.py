@@ -14,7 +14,7 @@
 C.ReLU: (x, −x) side by side, a learned scale and shift for each of the 2n channels, ReLU. A first block of a stage has
 stride 2 in the 1×1 convolutions that read its input, and a 1×1 projection /2 as its shortcut. Batch norm and ReLU come
 before each convolution, the first of conv2_1 excepted, which reads what pool1 leaves. ``scale`` multiplies every
-channel count, the FC layers' too.
+channel count, the FC layers' too. 96,537,403 parameters for 20 classes: trunk 3.30 M, RPN 0.52 M, FC layers 92.3 M.
 
 On torchvision's region proposals, matching, sampling and losses. Where we deviate: one objectness logit an anchor with
 a sigmoid in place of two with a softmax (half of the 84 outputs, the same function); no voting of boxes at test time;
@@ -38,6 +38,7 @@ from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import roi_pool
 
 from tasks.models.detector import MAX_DETECTIONS, MIN_SCORE, TorchvisionDetector
+from tasks.models.initial_weights import load_pretrained
 
 ANCHOR_SIZES = tuple(16 * scale for scale in (2, 3, 5, 9, 16, 32))
 ANCHOR_RATIOS = (0.333, 0.5, 0.667, 1.0, 1.5, 2.0, 3.0)
@@ -49,8 +50,17 @@ N_RANKED = {"training": 12000, "testing": 6000}
 """Best anchors that enter the proposals' NMS: Faster R-CNN's own numbers."""
 
 
-def pvanet(n_classes: int, width: int, height: int, scale: float = 1.0) -> TorchvisionDetector:
-    """PVANET for images of ``width`` × ``height`` pixels, with all its channel counts times ``scale``."""
+def pvanet(
+    n_classes: int, width: int, height: int, scale: float = 1.0, pretrained: str = "none"
+) -> TorchvisionDetector:
+    """PVANET for images of ``width`` × ``height`` pixels, with all its channel counts times ``scale``.
+
+    ``pretrained`` takes a file of this very network.
+
+    Raises
+    ------
+    UserError: a file that can't be read or does not fit.
+    """
     trunk = Trunk(scale)
     rpn = RegionProposalNetwork(
         AnchorGenerator((ANCHOR_SIZES,), (ANCHOR_RATIOS,)),
@@ -85,7 +95,9 @@ def pvanet(n_classes: int, width: int, height: int, scale: float = 1.0) -> Torch
         size_divisible=32,
         fixed_size=(width, height),
     )
-    return TorchvisionDetector(GeneralizedRCNN(trunk, rpn, heads, transform), n_classes)
+    body = GeneralizedRCNN(trunk, rpn, heads, transform)
+    load_pretrained(body, "pvanet", pretrained, heads=("roi_heads.box_predictor",))
+    return TorchvisionDetector(body, n_classes)
 
 
 class Trunk(nn.Module):
@@ -147,9 +159,8 @@ class ProposalHead(nn.Module):
         self.conv = nn.Conv2d(n_in, n_between, 3, padding=1)
         self.objectness = nn.Conv2d(n_between, n_anchors, 1)
         self.offsets = nn.Conv2d(n_between, 4 * n_anchors, 1)
-        for layer in (self.conv, self.objectness, self.offsets):
-            nn.init.normal_(layer.weight, std=0.01)
-            nn.init.zeros_(layer.bias)
+        for name, parameter in self.named_parameters():
+            nn.init.normal_(parameter, std=0.01) if name.endswith("weight") else nn.init.zeros_(parameter)
 
     def forward(self, features: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         x = self.conv(features[0][:, : self.n_in]).relu()

@@ -21,7 +21,6 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 from torchvision.models.detection import ssd300_vgg16
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
@@ -29,6 +28,7 @@ from torchvision.models.detection.ssd import SSD
 
 from bench.weights import load_into, read_weights
 from tasks.models.detector import MAX_DETECTIONS, MIN_SCORE, TorchvisionDetector
+from tasks.models.initial_weights import load_pretrained
 
 CLASS_LAYERS = ("head.classification_head",)
 """Modules of torchvision's SSD that depend on the number of classes."""
@@ -64,11 +64,18 @@ def ssd300(n_classes: int, pretrained: str = "none") -> TorchvisionDetector:
     return TorchvisionDetector(body, n_classes)
 
 
-def ssd_light(n_classes: int, width: int, height: int, channels: int = 12) -> TorchvisionDetector:
+def ssd_light(
+    n_classes: int, width: int, height: int, channels: int = 12, pretrained: str = "none"
+) -> TorchvisionDetector:
     """The light SSD for images of ``width`` × ``height`` pixels; ``channels`` is LightTrunk's.
 
     Default boxes of 0.2, 0.35, 0.55 and 0.8 of the image (26, 45, 70, 102 px at 128), a second square one between each
-    and the next, and aspects 2:1 and 1:2. They need not stay inside the image.
+    and the next, and aspects 2:1 and 1:2. They need not stay inside the image. ``pretrained`` takes a file of this
+    very network.
+
+    Raises
+    ------
+    UserError: a file that can't be read or does not fit.
     """
     trunk = LightTrunk(channels)
     body = SSD(
@@ -81,6 +88,7 @@ def ssd_light(n_classes: int, width: int, height: int, channels: int = 12) -> To
         score_thresh=MIN_SCORE,
         detections_per_img=MAX_DETECTIONS,
     )
+    load_pretrained(body, "ssd_light", pretrained, CLASS_LAYERS)
     return TorchvisionDetector(body, n_classes)
 
 

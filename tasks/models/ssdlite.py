@@ -1,7 +1,7 @@
 """SSDLite (Sandler et al., CVPR 2018, arXiv 1801.04381, §6.2) on EfficientNet-Lite0.
 
-    image → timm's tf_efficientnet_lite0 → 112 channels at 1/16, 320 at 1/32 → extra maps of 512, 256, 256, 128 channels,
-            each half the size of the one before → torchvision's SSDLite head: depthwise 3×3, then 1×1
+    image → timm's tf_efficientnet_lite0 → 112 channels at 1/16, 320 at 1/32 → extra maps of 512, 256, 256 and 128
+            channels, each half the size of the one before → torchvision's SSDLite head: depthwise 3×3, then 1×1
 
 Loss, matching and default boxes are torchvision's: sizes from 0.2 to 0.95 of the image, aspects 1, 2, 3 and inverses.
 The published SSDLite stands on MobileNetV2, torchvision's ``ssdlite320`` on MobileNetV3, which it reads in the middle
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from functools import partial
+from typing import Any
 
 import timm
 from torch import Tensor, nn
@@ -62,8 +63,9 @@ class LiteTrunk(nn.Module):
 
     def __init__(self, norm: partial[nn.BatchNorm2d]) -> None:
         super().__init__()
-        self.encoder = timm.create_model(BUNDLED_MODEL, pretrained=False, features_only=True, out_indices=(3, 4))
-        self.out_channels = [*self.encoder.feature_info.channels(), *EXTRA_CHANNELS]
+        encoder: Any = timm.create_model(BUNDLED_MODEL, pretrained=False, features_only=True, out_indices=(3, 4))
+        self.encoder: nn.Module = encoder
+        self.out_channels = [*encoder.feature_info.channels(), *EXTRA_CHANNELS]
         self.extra = nn.ModuleList(
             _extra(n_in, n_out, norm) for n_in, n_out in zip(self.out_channels[1:], EXTRA_CHANNELS, strict=False)
         )
