@@ -37,19 +37,19 @@ _MODELS = {
     spec.name: spec
     for spec in (
         ModelSpec(
-            "pose_light", batch_norm=True, ms_per_image=0.45, summary="three convolutions, sized for one CPU core"
+            "pose_light", batch_norm=True, ms_per_image=0.5, summary="three convolutions, sized for one CPU core"
         ),
         ModelSpec(
             "pixelda_pose",
             batch_norm=False,
-            ms_per_image=5.5,
+            ms_per_image=3.8,
             summary="PixelDA's tower pose_mini for 64×64",
             optimiser=Optimiser(learning_rate=1e-3),
         ),
         ModelSpec(
             BUNDLED_MODEL,
             batch_norm=True,
-            ms_per_image=10,
+            ms_per_image=9,
             summary="timm's EfficientNet-Lite0; has pretrained=bundled",
             bundled=True,
         ),

@@ -10,8 +10,9 @@ Networks made for depth see it as a fourth channel, relative to the object:
 
     d = clip((z − z₀)/0.2 m, −1, 1),  z₀ the median known depth in the central quarter of the crop;  unknown: d = 1
 
-so that background is +1, be it far away, as in photographs, or absent, as in renders. With no known depth in the central
-quarter d is 1 everywhere. PixelDA's data came with the depth of the object's centre; ours is found from the crop.
+so that background is +1, be it far away, as in photographs, or absent, as in renders. With no known depth in the
+central quarter d is 1 everywhere. PixelDA's data came with the depth of the object's centre; ours is found from the
+crop.
 """
 
 from __future__ import annotations

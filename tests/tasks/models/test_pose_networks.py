@@ -17,9 +17,7 @@ MODELS = ("pose_light", "pixelda_pose", "test_resnet")
 RGBD = ("image", "sensor_depth_m")
 
 
-def space(
-    n_classes: int = 11, width: int = 64, height: int = 64, inputs: tuple[str, ...] = ("image",)
-) -> LabelSpace:
+def space(n_classes: int = 11, width: int = 64, height: int = 64, inputs: tuple[str, ...] = ("image",)) -> LabelSpace:
     names = tuple(f"object {i}" for i in range(n_classes))
     return LabelSpace(class_names=names, width=width, height=height, inputs=inputs)
 
