@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bench import timings
+from bench.api import Pair
 from bench.data.imageset import ImageSet
 from bench.records import read_records
 from bench.report.frame import cell_frame
@@ -240,3 +241,21 @@ def test_end_to_end_scores_the_network_that_the_fit_trained_once_for_each_seed(r
     assert row.rank is None
     assert row.reason == "trained inside the refiner's fit, in 3 steps of its own"
     assert table.steps == (12,)
+
+
+def test_labels_that_no_task_could_learn_from_stop_the_run_before_training(run_inline, registry, monkeypatch):
+    suite = toy_suite(arms=["oracle"])
+    pair = registry.get(Pair, "toy")
+    original = pair.source
+
+    def mislabelled(self, *asked):
+        splits = original(self, *asked)
+        splits.train.columns["class_id"].array[5] = 7
+        return splits
+
+    monkeypatch.setattr(pair, "source", mislabelled)
+    done = run_inline(suite)
+    assert done.executor.counts["train"] == 2  # of oracle, which needs no source
+    assert (
+        "source_train, row 5, column 'class_id': class 7; allowed: 0..2" in done.listener.failures["prepare toy source"]
+    )
