@@ -48,7 +48,9 @@ def mitsuba() -> Any:
     return mi
 
 
-def radiance(scene: Mapping[str, Any], integrator: Mapping[str, Any], camera: Camera, samples: int, seed: int) -> np.ndarray:
+def radiance(
+    scene: Mapping[str, Any], integrator: Mapping[str, Any], camera: Camera, samples: int, seed: int
+) -> np.ndarray:
     """``(H, W, 3) float32`` linear RGB of ``scene`` with ``samples`` paths a pixel.
 
     Raises
@@ -113,7 +115,9 @@ def _unproject(camera: Camera, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray
     for _ in range(30):
         slope = 1 + 3 * k1 * r**2 + 5 * k2 * r**4
         if (slope <= 0).any():
-            raise PluginError(f"distortion {camera.distortion} folds the image of {camera.width} × {camera.height} pixels")
+            raise PluginError(
+                f"distortion {camera.distortion} folds the image of {camera.width} × {camera.height} pixels"
+            )
         r -= (r * (1 + k1 * r**2 + k2 * r**4) - distorted) / slope
     scale = 1 / (1 + k1 * r**2 + k2 * r**4)
     return a * scale, b * scale
