@@ -92,7 +92,7 @@ class Objects(Generator):
 
     def labels(self, layout: Layout, buffers: Buffers) -> dict[str, np.ndarray]:
         return super().labels(layout, buffers) | {
-            "class_id": np.int64(layout.class_id),
+            "class_id": np.array(layout.class_id, np.int64),
             "quaternion": layout.quaternion.astype(np.float32),
         }
 

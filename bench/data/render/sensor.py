@@ -39,8 +39,9 @@ class Sensor:
     jpeg_quality: tuple[int, int] = (75, 95)
 
 
-def plain_picture(radiance: np.ndarray, exposure: float) -> np.ndarray:
-    """``(H, W, 3) uint8``: radiance times ``exposure``, clipped to [0, 1] and sRGB-encoded."""
+def plain_picture(radiance: np.ndarray, exposure: float | None) -> np.ndarray:
+    """``(H, W, 3) uint8``: radiance times ``exposure`` (``None``: metered), clipped to [0, 1] and sRGB-encoded."""
+    exposure = metered(radiance, Sensor.key) if exposure is None else exposure
     return _to_bytes(_srgb(np.clip(radiance * exposure, 0, 1)))
 
 

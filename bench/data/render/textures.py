@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-Colour = Sequence[float]
+Colour = Sequence[float] | np.ndarray
 
 
-def linear(colour: Colour | np.ndarray) -> np.ndarray:
+def linear(colour: Colour) -> np.ndarray:
     """sRGB in [0, 1] → linear reflectance (IEC 61966-2-1)."""
     value = np.asarray(colour, float)
     return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
