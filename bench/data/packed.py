@@ -51,9 +51,7 @@ def depth_error(depth_range_m: Range) -> float:
     return math.expm1(math.log(far / near) / (2 * (DEPTH_CODES - 1)))
 
 
-def write_split(
-    folder: Path, split: str, packed: PackedSplit, *, depth_range_m: Range | None, lossless: bool
-) -> None:
+def write_split(folder: Path, split: str, packed: PackedSplit, *, depth_range_m: Range | None, lossless: bool) -> None:
     """Write ``folder/SPLIT.npz``; call :func:`write_manifest` when all splits are there.
 
     Equal input gives equal bytes, as far as the versions of Pillow and NumPy are the same.
@@ -73,7 +71,12 @@ def write_split(
 
 
 def write_manifest(
-    folder: Path, pair: str, version: int, counts: Mapping[str, int], depth_range_m: Range | None, render: Mapping[str, Any]
+    folder: Path,
+    pair: str,
+    version: int,
+    counts: Mapping[str, int],
+    depth_range_m: Range | None,
+    render: Mapping[str, Any],
 ) -> None:
     """Write the manifest of the splits named in ``counts``; ``render`` is kept as it is."""
     files = {}

@@ -31,7 +31,7 @@ from bench.api import UserError
 from bench.data.render import sensor, trace
 from bench.data.render.scene import LOOKS, Camera, Generator, Look
 
-GENERATORS = {"objects": "Objects", "street": "Street", "indoor": "Indoor", "vending": "Vending"}
+GENERATORS = {"objects": "Objects", "street": "StreetGenerator", "indoor": "Indoor", "vending": "Vending"}
 """Class of each pair's generator in ``bench.data.render.PAIR``."""
 
 TEMPLATE_SHOTS = 16
