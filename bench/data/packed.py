@@ -1,7 +1,7 @@
 """Image sets packed for shipping: one file a split, and a manifest that knows each file's SHA-256.
 
-    manifest.json      {"format", "pair", "version", "files": {name: {"sha256", "bytes", "n_images"}}, "depth", "render"}
-    SPLIT.npz          uncompressed NumPy archive of the split's columns and, as ``asset.NAME``, its assets
+    manifest.json   {"format", "pair", "version", "files": {name: {"sha256", "bytes", "n_images"}}, "depth", "render"}
+    SPLIT.npz       uncompressed NumPy archive of the split's columns and, as ``asset.NAME``, its assets
 
 An image-like column NAME is two members: ``NAME.data``, the encoded images one after another (uint8), and
 ``NAME.offset`` ``(N + 1,) int64``, where each begins. Encodings, the same for every pair::

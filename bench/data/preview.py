@@ -112,7 +112,7 @@ def _boxes(row: Row, class_names: Names) -> Image.Image:
             colour = tuple(int(c) for c in colours[class_id])
             left, top, right, bottom = box * scale
             pen.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), outline=colour)
-            pen.text((left + 2, top), class_names[class_id], fill=colour)
+            pen.text((left + 2, top), class_names[int(class_id)], fill=colour)
     return cell
 
 
@@ -132,7 +132,7 @@ def _pose(row: Row, class_names: Names) -> Image.Image:
 
 def _class_name(row: Row, class_names: Names) -> Image.Image:
     cell = Image.new("RGB", (CELL_PX, 18), (24, 24, 24))
-    ImageDraw.Draw(cell).text((4, 2), class_names[row["class_id"]], fill="white", font=ImageFont.load_default(13))
+    ImageDraw.Draw(cell).text((4, 2), class_names[int(row["class_id"])], fill="white", font=ImageFont.load_default(13))
     return cell
 
 

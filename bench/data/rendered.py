@@ -1,8 +1,8 @@
 """The base of the rendered pairs: packed splits in, image sets at the working size out.
 
 Images and labels ship at one size for all tasks, the generator's, and are resampled for others by
-:mod:`bench.data.fitting`. Test labels, and the geometry that explains them, stay at the shipped size. Nothing here needs
-Mitsuba; ``embedded_sets/PAIR/manifest.json`` says how the files were made (:mod:`bench.data.render.ship`).
+:mod:`bench.data.fitting`. Test labels, and the geometry that explains them, stay at the shipped size. Nothing here
+needs Mitsuba; ``embedded_sets/PAIR/manifest.json`` says how the files were made (:mod:`bench.data.render.ship`).
 """
 
 from __future__ import annotations

@@ -238,7 +238,7 @@ def _lights(rng: np.random.Generator) -> dict[str, Any]:
         "lamp": area(lamp_at, rng.uniform(0.04, 0.12), rng.uniform(0.05, 0.6), rng.uniform(0.2, 1.0)),
         "sky": {
             "type": "constant",
-            "radiance": {"type": "rgb", "value": (rng.uniform(0.05, 0.3) * rng.uniform(0.8, 1.2, 3)).tolist()},
+            "radiance": {"type": "rgb", "value": (rng.uniform(0.03, 0.2) * rng.uniform(0.8, 1.2, 3)).tolist()},
         },
     }
 
