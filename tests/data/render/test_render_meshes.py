@@ -64,7 +64,7 @@ def test_no_rotation_takes_an_object_to_itself(name: str) -> None:
     for piece in model(name):
         corners = piece.mesh["vertices"][piece.mesh["faces"]]
         area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
-        n_points = round(1e6 * area.sum())
+        n_points = round(3e5 * area.sum())
         chosen = corners[rng.choice(len(area), n_points, p=area / area.sum())]
         samples.append(np.einsum("nk,nkd->nd", rng.dirichlet((1, 1, 1), n_points), chosen))
     points = np.concatenate(samples)
@@ -72,6 +72,6 @@ def test_no_rotation_takes_an_object_to_itself(name: str) -> None:
     assert np.linalg.norm(vertices, axis=1).max() == pytest.approx(RADIUS_M)
     tree = cKDTree(points)
     for axis in "xyz":
-        for degrees in range(30, 331, 15):
-            turned = Rotation.from_euler(axis, degrees, degrees=True).apply(points[::40])
+        for degrees in range(30, 331, 30):
+            turned = Rotation.from_euler(axis, degrees, degrees=True).apply(points[::20])
             assert np.quantile(tree.query(turned)[0], 0.98) > 0.05 * RADIUS_M, (axis, degrees)
