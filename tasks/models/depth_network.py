@@ -1,0 +1,92 @@
+"""The frame around every network of task ``depth``: images and metres outside, −1..1 inside.
+
+    {'image': (B, 3, H, W) in [0, 1]} → (image − mean)/std → body → maps (B, h, w) in [−1, 1], coarse to fine
+    y = 2 (d − near)/(far − near) − 1                d = near + (y + 1)/2 · (far − near)
+
+(near, far) is the pair's depth range; depths beyond it are taken for its ends. T2Net's code has near = 0 and quantises
+to 8 bits, 0.31 m at 80 m; ours does not. A body takes sides that are multiples of ``multiple`` and no less than
+``least``: images of another size are resized (bilinearly) to the next larger such sides; the maps cover the whole image
+in any case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class DepthNetwork(nn.Module):
+    """``body`` with the normalisation and the depth range that it needs; returns a tuple of maps, the finest last.
+
+    Parameters
+    ----------
+    body: module with attributes ``multiple``, ``least`` (pixels) and ``bottleneck``; see :class:`.T2NetDepth`.
+    depth_range_m: near and far.
+    mean, std: of R, G, B in [0, 1].
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, body: nn.Module, depth_range_m: tuple[float, float], mean: Sequence[float], std: Sequence[float]
+    ) -> None:
+        super().__init__()
+        self.body = body
+        self.depth_range_m = depth_range_m
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
+
+    @property
+    def bottleneck(self) -> nn.Module:
+        """A module that the coarsest features pass: a forward hook on it sees those of any call."""
+        return self.body.bottleneck
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+        image = (inputs["image"] - self.mean) / self.std
+        height, width = (self._allowed(side) for side in image.shape[2:])
+        if (height, width) != image.shape[2:]:
+            image = functional.interpolate(image, size=(height, width), mode="bilinear", align_corners=False)
+        return self.body(image)
+
+    def scaled(self, depth_m: Tensor) -> Tensor:
+        """Metres → [−1, 1]."""
+        near, far = self.depth_range_m
+        return 2 * (depth_m.clamp(near, far) - near) / (far - near) - 1
+
+    def metres(self, scaled: Tensor) -> Tensor:
+        """[−1, 1] → metres."""
+        near, far = self.depth_range_m
+        return near + (scaled + 1) / 2 * (far - near)
+
+    def _allowed(self, side: int) -> int:
+        multiple = self.body.multiple
+        return max(-(-side // multiple) * multiple, self.body.least)
+
+
+def multi_scale_l1(maps: Sequence[Tensor], scaled_depth: Tensor, known: Tensor) -> Tensor:
+    """Σ over ``maps`` of the mean |map − depth| over known cells: T2Net's task loss (eq. and code), masked.
+
+    A map's cell holds the mean of the known depths in it, and is known if it has one. Deviation: T2Net's loss is
+    unmasked and samples depth bilinearly, which teaches that unknown depth is a place. A batch in which nothing is
+    known has loss 0.
+
+    Parameters
+    ----------
+    maps: ``(B, h, w)`` in [−1, 1], at any scales.
+    scaled_depth: ``(B, H, W)`` in [−1, 1].
+    known: ``(B, H, W) bool``.
+    """
+    weight = known.float()
+    depth = scaled_depth.float() * weight
+    total = depth.new_zeros(())
+    for found in maps:
+        size = list(found.shape[1:])
+        share = functional.adaptive_avg_pool2d(weight, size)
+        target = functional.adaptive_avg_pool2d(depth, size) / share.clamp(min=1e-6)
+        cells = (share > 0).float()
+        total = total + ((found.float() - target).abs() * cells).sum() / cells.sum().clamp(min=1)
+    return total
