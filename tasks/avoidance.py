@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 _MODELS = {
     spec.name: spec
     for spec in (
-        ModelSpec("light_regressor", batch_norm=True, ms_per_image=1.0, summary="four convolutions and two over columns"),
+        ModelSpec(
+            "light_regressor", batch_norm=True, ms_per_image=1.0, summary="four convolutions and two over columns"
+        ),
         ModelSpec(
             BUNDLED_MODEL,
             batch_norm=True,

@@ -37,6 +37,7 @@ _MODELS = {
             batch_norm=True,
             ms_per_image=3.3,
             summary="timm's EfficientNet-Lite0; has pretrained=bundled",
+            bundled=True,
         ),
     )
 }
@@ -81,10 +82,10 @@ class Classification(Task):
         load_pretrained(network.body, model, params.pretrained, heads)
         return network
 
-    def loss(self, output: Any, labels: dict[str, Tensor]) -> Tensor:
+    def loss(self, network: nn.Module, inputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
         from torch.nn import functional
 
-        return functional.cross_entropy(output, labels["class_id"])
+        return functional.cross_entropy(network(inputs), labels["class_id"])
 
     def predict(self, network: nn.Module, inputs: dict[str, Tensor]) -> dict[str, np.ndarray]:
         confidence, class_id = network(inputs).float().softmax(dim=1).max(dim=1)

@@ -25,7 +25,18 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from pydantic import Field, model_validator
 
-from bench.api import Budget, Frozen, LabelSpace, Metric, ModelParams, ModelSpec, Optimiser, PluginError, Task, UserError
+from bench.api import (
+    Budget,
+    Frozen,
+    LabelSpace,
+    Metric,
+    ModelParams,
+    ModelSpec,
+    Optimiser,
+    PluginError,
+    Task,
+    UserError,
+)
 from bench.data.imageset import DataError
 from bench.metrics.depth import ERRORS, Crop, depth_errors
 from bench.metrics.scored_mean import scored_contributions, scored_mean
@@ -178,7 +189,9 @@ class Depth(Task):
 
 def _range_m(space: LabelSpace) -> tuple[float, float]:
     if space.depth_range_m is None:
-        raise PluginError("task 'depth' needs the pair's depth_range_m, nearest and farthest depth in metres; it is None")
+        raise PluginError(
+            "task 'depth' needs the pair's depth_range_m, nearest and farthest depth in metres; it is None"
+        )
     return space.depth_range_m
 
 
