@@ -8,8 +8,8 @@
     metrics      their means over the images with a known pixel: abs_rel (primary) … : bench.metrics.depth
 
 Predictions are resized bilinearly to native size and compared there. Options, each of which changes the figures and so
-is part of the task's name in tables: ``cap_m`` (default: the pair's far), ``min_depth_m`` (0.001), ``crop`` (none, garg,
-eigen, nyu), ``median_scaling``. T2Net's own figures: ``depth:min_depth_m=1,cap_m=50`` outdoors, on KITTI.
+is part of the task's name in tables: ``cap_m`` (the pair's far by default), ``min_depth_m`` (0.001), ``crop`` (none,
+garg, eigen, nyu) and ``median_scaling``. T2Net's own figures on KITTI: ``depth:min_depth_m=1,cap_m=50``.
 
 An image without a known pixel inside cap and crop is left out of every mean; a set of such images is an error. T2Net is
 Zheng, Cham & Cai, ECCV 2018 (arXiv 1808.01454); its objective multiplies this loss by 100 beside its other terms, which
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -44,6 +44,8 @@ from bench.metrics.scored_mean import scored_contributions, scored_mean
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
+
+    from tasks.models.depth_network import DepthBody
 
 LIGHT_WIDTH = 8
 
@@ -131,17 +133,16 @@ class Depth(Task):
 
         self.model(model)
         with drawn_from(generator):
-            body = _body(model)
-        half = (0.5, 0.5, 0.5)
-        return DepthNetwork(body, _range_m(space), half, half)
+            body = _body(model, params.pretrained)
+        return DepthNetwork(body, _range_m(space))
 
-    def loss(self, network: nn.Module, inputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
+    def loss(self, network: Any, inputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
         from tasks.models.depth_network import multi_scale_l1
 
         depth_m = labels["depth_m"]
         return multi_scale_l1(network(inputs), network.scaled(depth_m), depth_m > 0)
 
-    def predict(self, network: nn.Module, inputs: dict[str, Tensor]) -> dict[str, np.ndarray]:
+    def predict(self, network: Any, inputs: dict[str, Tensor]) -> dict[str, np.ndarray]:
         size = list(inputs["image"].shape[2:])
         depth_m = _resize(network.metres(network(inputs)[-1].float()), size)
         return {"depth_m": depth_m.cpu().numpy().astype(np.float16)}
@@ -195,14 +196,17 @@ def _range_m(space: LabelSpace) -> tuple[float, float]:
     return space.depth_range_m
 
 
-def _body(model: str) -> nn.Module:
+def _body(model: str, pretrained: str) -> DepthBody:
     if model == "unet":
         from tasks.models.smp_depth import SmpDepth
 
-        return SmpDepth()
+        return SmpDepth(pretrained)
+    from tasks.models.initial_weights import load_pretrained
     from tasks.models.t2net_depth import T2NetDepth
 
-    return T2NetDepth() if model == "t2net_depth" else T2NetDepth(LIGHT_WIDTH, full_resolution=False)
+    body = T2NetDepth() if model == "t2net_depth" else T2NetDepth(LIGHT_WIDTH, full_resolution=False)
+    load_pretrained(body, model, pretrained, heads=())
+    return body
 
 
 def _resize(depth_m: Tensor, size: list[int]) -> Tensor:

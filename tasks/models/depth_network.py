@@ -1,55 +1,49 @@
 """The frame around every network of task ``depth``: images and metres outside, −1..1 inside.
 
-    {'image': (B, 3, H, W) in [0, 1]} → (image − mean)/std → body → maps (B, h, w) in [−1, 1], coarse to fine
+    {'image': (B, 3, H, W) in [0, 1]} → 2·image − 1 → body → maps (B, h, w) in [−1, 1], coarse to fine
     y = 2 (d − near)/(far − near) − 1                d = near + (y + 1)/2 · (far − near)
 
 (near, far) is the pair's depth range; depths beyond it are taken for its ends. T2Net's code has near = 0 and quantises
-to 8 bits, 0.31 m at 80 m; ours does not. A body takes sides that are multiples of ``multiple`` and no less than
-``least``: images of another size are resized (bilinearly) to the next larger such sides; the maps cover the whole image
-in any case.
+to 8 bits, 0.31 m at 80 m; ours does not. Maps cover the whole image, whatever its size: where a body can't take it, it
+is resized first (bilinearly), to the next larger sides that the body takes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 
-class DepthNetwork(nn.Module):
-    """``body`` with the normalisation and the depth range that it needs; returns a tuple of maps, the finest last.
+class DepthBody(nn.Module):
+    """What the frame asks of a network: images ``(B, 3, H, W)`` in [−1, 1] → a tuple of maps, the finest last.
 
-    Parameters
+    Attributes
     ----------
-    body: module with attributes ``multiple``, ``least`` (pixels) and ``bottleneck``; see :class:`.T2NetDepth`.
-    depth_range_m: near and far.
-    mean, std: of R, G, B in [0, 1].
+    multiple, least: the sides of its images are multiples of the one and at least the other, in pixels.
+    bottleneck: a module that the coarsest features pass unchanged: a forward hook on it sees those of any call.
     """
 
-    mean: Tensor
-    std: Tensor
+    multiple: ClassVar[int]
+    least: ClassVar[int]
+    bottleneck: nn.Module
 
-    def __init__(
-        self, body: nn.Module, depth_range_m: tuple[float, float], mean: Sequence[float], std: Sequence[float]
-    ) -> None:
+
+class DepthNetwork(nn.Module):
+    """``body`` with the depth range of its pair, near and far in metres; returns the maps of the body."""
+
+    def __init__(self, body: DepthBody, depth_range_m: tuple[float, float]) -> None:
         super().__init__()
-        self.body = body
+        self.body: DepthBody = body
         self.depth_range_m = depth_range_m
-        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
-
-    @property
-    def bottleneck(self) -> nn.Module:
-        """A module that the coarsest features pass: a forward hook on it sees those of any call."""
-        return self.body.bottleneck
 
     def forward(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
-        image = (inputs["image"] - self.mean) / self.std
-        height, width = (self._allowed(side) for side in image.shape[2:])
-        if (height, width) != image.shape[2:]:
-            image = functional.interpolate(image, size=(height, width), mode="bilinear", align_corners=False)
+        image = 2 * inputs["image"] - 1
+        size = tuple(self._allowed(side) for side in image.shape[2:])
+        if size != image.shape[2:]:
+            image = functional.interpolate(image, size=size, mode="bilinear", align_corners=False)
         return self.body(image)
 
     def scaled(self, depth_m: Tensor) -> Tensor:
@@ -84,7 +78,7 @@ def multi_scale_l1(maps: Sequence[Tensor], scaled_depth: Tensor, known: Tensor) 
     depth = scaled_depth.float() * weight
     total = depth.new_zeros(())
     for found in maps:
-        size = list(found.shape[1:])
+        size = (found.shape[1], found.shape[2])
         share = functional.adaptive_avg_pool2d(weight, size)
         target = functional.adaptive_avg_pool2d(depth, size) / share.clamp(min=1e-6)
         cells = (share > 0).float()

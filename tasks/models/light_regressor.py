@@ -32,10 +32,10 @@ class LogDistances(nn.Module):
         super().__init__()
         self.body = body
         near, far = map(math.log, depth_range_m)
-        self.middle, self.half = (near + far) / 2, (far - near) / 2
+        self.middle, self.radius = (near + far) / 2, (far - near) / 2
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        return self.middle + self.half * self.body(inputs).float()
+        return self.middle + self.radius * self.body(inputs).float()
 
 
 class LightRegressor(nn.Module):

@@ -27,22 +27,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tasks.models.depth_network import DepthBody
+
 DILATIONS = (1, 3, 5)
 N_CENTRE = 3
 SKIP_WEIGHTS = (0.01, 0.05, 0.1)
 """Of s1, s2, s3."""
 
 
-class T2NetDepth(nn.Module):
+class T2NetDepth(DepthBody):
     """Maps ``(B, h, w)`` in [−1, 1], of 1/8, 1/4, 1/2 and, with ``full_resolution``, 1/1 of the image's size.
 
-    Height and width must be multiples of :attr:`multiple` and no less than :attr:`least`. ``bottleneck`` is a module
-    that φ ``(B, 8·width, H/16, W/16)`` passes unchanged: a forward hook on it sees the features of any call.
+    ``bottleneck`` sees φ ``(B, 8·width, H/16, W/16)``.
     """
 
     multiple = 16
-    least = 16 * (max(DILATIONS) + 1)
-    """Mirroring five pixels needs six, at 1/16."""
+    least = 16 * (max(DILATIONS) + 1)  # mirroring five pixels needs six, at 1/16
 
     def __init__(self, width: int = 64, *, full_resolution: bool = True) -> None:
         super().__init__()
