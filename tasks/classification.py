@@ -12,16 +12,14 @@ downloads. Torch and timm are imported where a network is built, so that plannin
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from bench.api import Budget, LabelSpace, Metric, ModelParams, ModelSpec, Task, UserError
+from bench.api import Budget, LabelSpace, Metric, ModelParams, ModelSpec, Task
 from bench.metrics.classification import accuracy, macro_accuracy
-from bench.weights import BUNDLED_MODEL, bundled_classifier, load_into, read_weights
+from bench.weights import BUNDLED_MODEL
 
 if TYPE_CHECKING:
     import torch
@@ -43,9 +41,6 @@ _MODELS = {
         ),
     )
 }
-
-TIMM_MS_PER_IMAGE = 3.3
-"""Prior for a timm model that nobody measured: that of EfficientNet-Lite0 at 32×32."""
 
 
 class Classification(Task):
@@ -74,34 +69,17 @@ class Classification(Task):
     def model(self, name: str) -> ModelSpec:
         if name in _MODELS:
             return _MODELS[name]
-        import timm
+        from tasks.models.timm_encoder import timm_spec
 
-        architectures = timm.list_models()
-        if name not in architectures:
-            near = difflib.get_close_matches(name, [*_MODELS, *architectures], n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise UserError(
-                f"no model {name!r} for task {self.name!r}; {hint}allowed: {', '.join(_MODELS)}, "
-                f"or any of timm's {len(architectures)} architectures"
-            )
-        return ModelSpec(name, batch_norm=None, ms_per_image=TIMM_MS_PER_IMAGE, summary="timm architecture")
+        return timm_spec(name, _MODELS, self.name)
 
     def build(self, model: str, params: ModelParams, space: LabelSpace, generator: torch.Generator) -> nn.Module:
-        import torch
+        from tasks.models.initial_weights import drawn_from, load_pretrained
 
         self.model(model)
-        seed = int(torch.randint(2**62, (), generator=generator))
-        # Layers draw their first weights from the global generator; give it ours, and put its state back.
-        with torch.random.fork_rng([]):
-            torch.default_generator.manual_seed(seed)
+        with drawn_from(generator):
             network, heads = _network(model, space)
-        if params.pretrained == "none":
-            return network
-        if params.pretrained == "bundled":
-            state = bundled_classifier()
-        else:
-            state = read_weights(Path(params.pretrained))
-        load_into(network.body, state, heads, params.pretrained)
+        load_pretrained(network.body, model, params.pretrained, heads)
         return network
 
     def loss(self, network: nn.Module, inputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
@@ -145,15 +123,7 @@ def _network(model: str, space: LabelSpace) -> tuple[ImageClassifier, tuple[str,
         return ImageClassifier(PixelDATower(n_classes, space.width, space.height), n_classes, half, half), (
             "classifier",
         )
-    import timm
-    from timm.data.config import resolve_model_data_config
+    from tasks.models.timm_encoder import timm_body
 
-    published = timm.models.get_pretrained_cfg(model)
-    if published is None or not published.classifier:
-        raise UserError(f"timm's {model!r} is an encoder without a classifier; choose a model that classifies")
-    # Transformers are built for one size; theirs becomes ours.
-    size: dict[str, Any] = {"img_size": (space.height, space.width)} if published.fixed_input_size else {}
-    body = timm.create_model(model, pretrained=False, num_classes=n_classes, **size)
-    expects, heads = resolve_model_data_config(body), published.classifier
-    network = ImageClassifier(body, n_classes, expects["mean"], expects["std"])
-    return network, (heads,) if isinstance(heads, str) else tuple(heads)
+    timm = timm_body(model, n_classes, space)
+    return ImageClassifier(timm.network, n_classes, timm.mean, timm.std), timm.heads
