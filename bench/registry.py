@@ -27,7 +27,7 @@ from pydantic import ValidationError
 from bench.api import Described, Frozen, ModelParams, Need, Pair, PluginError, Reads, Refiner, Task, UserError
 from bench.names import nearest, split_variant, unknown
 
-BUILT_IN_PAIRS = {"digits": "bench.data.digits"}
+BUILT_IN_PAIRS = {"digits": "bench.data.digits", "objects": "bench.data.embedded"}
 
 Plugin = TypeVar("Plugin", Refiner, Task, Pair)
 
