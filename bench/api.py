@@ -106,6 +106,21 @@ class LabelSpace(Frozen):
 # ---------------------------------------------------------------------------------------------- refiners
 
 
+class Checkpoint:
+    """Where a long fit leaves its state, so that a killed run goes on from there. This one keeps nothing.
+
+    The state must hold all that decides the rest of the fit: weights, optimisers, memories, the order of the images to
+    come and the generator's own state; a fit that was killed and resumed then ends bit-equal on a CPU.
+    """
+
+    def load(self) -> dict[str, Tensor] | None:
+        """The state saved last by a run of this very fit that was killed; ``None`` for a fresh one."""
+        return None
+
+    def save(self, state: Mapping[str, Tensor]) -> None:
+        """Keep ``state`` (named tensors, copied) in place of what was saved before."""
+
+
 @dataclass(frozen=True)
 class FitContext:
     """What ``Refiner.fit`` gets beside the images.
@@ -118,6 +133,7 @@ class FitContext:
     build, loss, predict: of the task and model at hand (``Need.TASK_LOSS``), otherwise ``None``; as
         :meth:`Task.build`, :meth:`Task.loss` and :meth:`Task.predict`, the model's name and the label space filled in.
     source_model: the network trained on plain source, in eval mode (``Need.SOURCE_MODEL``), otherwise ``None``.
+    checkpoint: where to leave the state now and then; see :class:`Checkpoint`.
     space: classes, size and depth range of the pair, for refiners that have needs, otherwise ``None``.
     """
 
@@ -129,6 +145,7 @@ class FitContext:
     predict: Callable[[nn.Module, dict[str, Tensor]], dict[str, np.ndarray]] | None = None
     source_model: nn.Module | None = None
     space: LabelSpace | None = None
+    checkpoint: Checkpoint = Checkpoint()  # noqa: RUF009 (it has no state)
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,20 @@ takes a trained one.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bench.api import Budget, Described, FitContext, Frozen, LabelSpace, ModelParams, Need, Refiner, Task
+from bench.api import Budget, Checkpoint, Described, FitContext, Frozen, LabelSpace, ModelParams, Need, Refiner, Task
 from bench.data.stored import column_digests, load_set
 from bench.jobs.train import load_network, save_state
 from bench.jobs.work import Inputs, Work
+from bench.records import write_atomically
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 VERSION = 2
 
@@ -30,6 +36,31 @@ class Spec(Frozen):
     model: Described | None = None
     space: LabelSpace | None = None
     joint: bool = False
+
+
+class StoredCheckpoint(Checkpoint):
+    """A checkpoint in a file of the store, with the seconds that the fit had taken by then."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._started = time.perf_counter()
+        self.seconds_before = 0.0
+
+    def load(self) -> dict[str, Tensor] | None:
+        from safetensors import safe_open
+
+        if not self._file.is_file():
+            return None
+        with safe_open(self._file, "pt") as saved:
+            self.seconds_before = float(saved.metadata()["seconds"])
+            return {name: saved.get_tensor(name) for name in saved.keys()}  # noqa: SIM118 (no mapping)
+
+    def save(self, state: Mapping[str, Tensor]) -> None:
+        from safetensors.torch import save
+
+        seconds = self.seconds_before + time.perf_counter() - self._started
+        tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
+        write_atomically(self._file, save(tensors, {"seconds": f"{seconds:.3f}"}))
 
 
 def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
@@ -67,19 +98,26 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
         last.update(steps=step, final_loss=loss)
         work.progress(step, n_steps, loss)
 
+    checkpoint = StoredCheckpoint(work.unfinished)
+    context = _context(spec, inputs, generator, replace(work, progress=progress), checkpoint)
     with seeded(spec.seed, work.device):
-        refiner.fit(source, target, spec.budget, _context(spec, inputs, generator, replace(work, progress=progress)))
+        refiner.fit(source, target, spec.budget, context)
     state = refiner.state_dict()
     save_state(state, folder / "state.safetensors")
     if spec.joint:
         save_state(refiner.predictor(), folder / "weights.safetensors")
     n_parameters = sum(t.numel() for t in state.values() if t.is_floating_point())
-    return {"n_parameters": n_parameters, "images_seen": refiner.images_seen, **last}
+    return {
+        "n_parameters": n_parameters,
+        "images_seen": refiner.images_seen,
+        "seconds_before": checkpoint.seconds_before,
+        **last,
+    }
 
 
-def _context(spec: Spec, inputs: Inputs, generator: Any, work: Work) -> FitContext:
+def _context(spec: Spec, inputs: Inputs, generator: Any, work: Work, checkpoint: Checkpoint) -> FitContext:
     if spec.task is None or spec.model is None or spec.space is None:
-        return FitContext(generator, work.device, work.progress)
+        return FitContext(generator, work.device, work.progress, checkpoint=checkpoint)
     task, model, space = work.registry.rebuild(Task, spec.task), spec.model, spec.space
     source_model = None
     if Need.SOURCE_MODEL in spec.needs:
@@ -93,6 +131,7 @@ def _context(spec: Spec, inputs: Inputs, generator: Any, work: Work) -> FitConte
         predict=task.predict,
         source_model=source_model,
         space=space,
+        checkpoint=checkpoint,
     )
 
 
