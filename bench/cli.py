@@ -34,7 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-data_app = typer.Typer(help="Look at and export the data of a pair.", no_args_is_help=True, rich_markup_mode=None)
+data_app = typer.Typer(
+    help="Look at, render and export the data of a pair.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(data_app, name="data")
 
 SuiteArgument = Annotated[str, typer.Argument(help="A shipped suite (see `list`) or the path of a suite file.")]
@@ -275,6 +277,65 @@ def export(
     counts = export_pair(Registry(plugin or ()), pair, task, out)
     for split, n_images in counts.items():
         print(f"{out / split}: {n_images} images")
+
+
+@data_app.command()
+def render(
+    pair: Annotated[str, typer.Argument(help="A rendered pair: objects, street, indoor or vending.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the rendered files; goes on where it stopped.")],
+    n: Annotated[int, typer.Option("--n", help="Images.")] = 100,
+    size: Annotated[str | None, typer.Option(help="Width and height in pixels, as 128x96 [the shipped size].")] = None,
+    layout_gap: Annotated[float, typer.Option(help="How far layouts shift from the shipped distribution.")] = 0.0,
+    look: Annotated[list[str] | None, typer.Option(help="source or target; may be repeated [both].")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes [one a core].")] = None,
+) -> None:
+    """Render more or larger images of a rendered pair, labels included (needs the extra `render`)."""
+    from rich.progress import Progress
+
+    from bench.data.render.driver import render as render_images
+    from bench.data.render.scene import LOOKS
+
+    looks = tuple(known for known in LOOKS if known in (look or LOOKS))
+    if wrong := sorted(set(look or ()) - set(LOOKS)):
+        raise UserError(f"no look {wrong[0]!r}; allowed: {', '.join(LOOKS)}")
+    _one_thread_each()
+    with Progress(console=_console()) as bars:
+        bar = bars.add_task(f"render {pair}", total=max(n, 1))
+        render_images(
+            pair,
+            out,
+            n,
+            size=None if size is None else _pixels(size),
+            looks=looks,
+            layout_gap=layout_gap,
+            processes=workers or os.cpu_count() or 1,
+            progress=lambda n_done, _: bars.update(bar, completed=n_done),
+        )
+    print(f"{out}: {n} images of {pair} in the look of {' and '.join(looks)}, labels in {out / 'labels'}")
+
+
+@data_app.command(name="preview")
+def preview_(
+    pair: Annotated[str, typer.Argument(help="A pair (see `list`).")],
+    out: Annotated[Path | None, typer.Option("--out", help="PNG file to write [PAIR.png].")] = None,
+    n: Annotated[int, typer.Option("--n", min=1, help="Images of each set.")] = 10,
+    plugin: PluginOption = None,
+) -> None:
+    """Write a contact sheet of a pair: both sides, with their labels drawn on them."""
+    from bench.data.preview import preview
+    from bench.registry import Registry
+
+    path = out or Path(f"{pair}.png")
+    preview(Registry(plugin or ()).pair(pair)[0], path, n)
+    print(f"Wrote {path}")
+
+
+def _pixels(text: str) -> tuple[int, int]:
+    """``128x96`` → (128, 96)."""
+    width, by, height = text.lower().partition("x")
+    if not (by and width.lstrip("-").isdigit() and height.lstrip("-").isdigit()):
+        raise UserError(f"--size {text}: found {text!r} where WIDTHxHEIGHT in pixels is expected, as in 128x96")
+    return int(width), int(height)
 
 
 def main() -> None:
