@@ -118,6 +118,7 @@ class FitContext:
     build, loss, predict: of the task and model at hand (``Need.TASK_LOSS``), otherwise ``None``; as
         :meth:`Task.build`, :meth:`Task.loss` and :meth:`Task.predict`, the model's name and the label space filled in.
     source_model: the network trained on plain source, in eval mode (``Need.SOURCE_MODEL``), otherwise ``None``.
+    space: classes, size and depth range of the pair, for refiners that have needs, otherwise ``None``.
     """
 
     generator: torch.Generator
@@ -127,6 +128,7 @@ class FitContext:
     loss: Callable[[nn.Module, dict[str, Tensor], dict[str, Tensor]], Tensor] | None = None
     predict: Callable[[nn.Module, dict[str, Tensor]], dict[str, np.ndarray]] | None = None
     source_model: nn.Module | None = None
+    space: LabelSpace | None = None
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,8 @@ class Refiner(ABC):
     reads: source label columns used; a pair without a required one is refused at planning.
     needs: see :class:`Need`.
     views: refined samples stored for each source image (an instance attribute may depend on ``Params``).
+    images_seen: set by ``fit``: source images that its steps drew, with repetition (0 where it takes no steps).
+    joint: whether ``fit`` trains a task network of its own, which :meth:`predictor` returns (arm ``end_to_end``).
     Params: pydantic model of the hyper-parameters.
     """
 
@@ -169,6 +173,8 @@ class Refiner(ABC):
     needs: ClassVar[frozenset[Need]] = frozenset()
     Params: ClassVar[type[Frozen]] = Frozen
     views: int = 1
+    joint: bool = False
+    images_seen: int = 0
 
     def __init__(self, params: Frozen | None = None) -> None:
         self.params: Any = self.Params() if params is None else params
@@ -194,6 +200,13 @@ class Refiner(ABC):
         """Restore what :meth:`state_dict` returned; ``refine`` then gives bit-equal output on a CPU."""
         if state:
             raise PluginError(f"refiner {self.name!r} stores a state but does not define load_state_dict")
+
+    def predictor(self) -> Mapping[str, Tensor]:
+        """Right after ``fit`` of a joint refiner: the state of the task network that it trained.
+
+        Names and shapes are those of the network that ``context.build()`` makes; the harness scores it as it is.
+        """
+        raise PluginError(f"refiner {self.name!r} trains no task network of its own")
 
 
 # ------------------------------------------------------------------------------------------------- tasks

@@ -48,6 +48,12 @@ RefinerOption = Annotated[
     list[str] | None,
     typer.Option("--refiner", help="A refiner (or a variant of one) to add to the suite's tables; may be repeated."),
 ]
+TaskOption = Annotated[
+    list[str] | None, typer.Option("--task", help="Only the suite's tables of this task; may be repeated.")
+]
+ModelOption = Annotated[
+    list[str] | None, typer.Option("--model", help="Train this model instead of the tables' own; may be repeated.")
+]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Results folder [results/local/SUITE].")]
 
 
@@ -58,6 +64,8 @@ def run(
     out: OutOption = None,
     plugin: PluginOption = None,
     refiner: RefinerOption = None,
+    task: TaskOption = None,
+    model: ModelOption = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Task seeds of every table, instead of the suite's.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes [one a core, or one a GPU].")] = None,
     time_limit: Annotated[
@@ -81,7 +89,7 @@ def run(
     _one_thread_each()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # schedulers stop jobs so; it ends like Ctrl-C
     console = _console()
-    asked = _load_suite(suite, seeds, refiner)
+    asked = _load_suite(suite, seeds, refiner, task, model)
     executor = LocalExecutor(_store_root(store), plugin or (), workers)
     try:
         plan = _plan_of(asked, plugin)
@@ -120,6 +128,8 @@ def plan(
     store: StoreOption = None,
     plugin: PluginOption = None,
     refiner: RefinerOption = None,
+    task: TaskOption = None,
+    model: ModelOption = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Task seeds of every table, instead of the suite's.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes to estimate for.")] = None,
 ) -> None:
@@ -130,7 +140,7 @@ def plan(
 
     _one_thread_each()
     console = _console()
-    made = _plan_of(_load_suite(suite, seeds, refiner), plugin)
+    made = _plan_of(_load_suite(suite, seeds, refiner, task, model), plugin)
     kept = _open_store(store, console)
     cached = resolve_cached(made, kept)
     factors = timings.load(kept.root)
@@ -316,10 +326,12 @@ def _plan_of(suite: Suite, plugin: list[Path] | None) -> Plan:
     return make_plan(resolve(suite, Registry(plugin or ())))
 
 
-def _load_suite(name: str, seeds: int | None, refiners: list[str] | None) -> Suite:
-    from bench.suite import load_suite, with_refiners
+def _load_suite(
+    name: str, seeds: int | None, refiners: list[str] | None, tasks: list[str] | None, models: list[str] | None
+) -> Suite:
+    from bench.suite import load_suite, narrowed, with_refiners
 
-    suite = with_refiners(load_suite(name), refiners or ())
+    suite = with_refiners(narrowed(load_suite(name), tasks or (), models or ()), refiners or ())
     if seeds is None:
         return suite
     tables = tuple(table.model_copy(update={"seeds": seeds}) for table in suite.tables)

@@ -1,15 +1,21 @@
-"""*fit*: let a refiner learn from the labelled source and the unlabelled target, and store its state."""
+"""*fit*: let a refiner learn from the labelled source and the unlabelled target, and store its state.
+
+A joint refiner's fit leaves ``weights.safetensors`` too: the task network that it trained, which *score* takes as it
+takes a trained one.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bench.api import Budget, Described, FitContext, Frozen, LabelSpace, ModelParams, Need, Refiner, Task
 from bench.data.stored import column_digests, load_set
+from bench.jobs.train import load_network, save_state
 from bench.jobs.work import Inputs, Work
 
-VERSION = 1
+VERSION = 2
 
 
 class Spec(Frozen):
@@ -23,6 +29,7 @@ class Spec(Frozen):
     task: Described | None = None
     model: Described | None = None
     space: LabelSpace | None = None
+    joint: bool = False
 
 
 def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
@@ -38,6 +45,7 @@ def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
         "target": column_digests(inputs["target"], "target_train", columns),
         "task": spec.task.identity() if spec.task else None,
         "model": spec.model.identity() if spec.model else None,
+        "joint": spec.joint,
         "space": spec.space.model_dump() if spec.space else None,
         "source_model": inputs["source_model"].files if "source_model" in inputs else None,
     }
@@ -46,7 +54,6 @@ def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
 def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
     """Fit and write ``state.safetensors``."""
     import torch
-    from safetensors.torch import save_file
 
     from bench.training import seeded
 
@@ -54,11 +61,20 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
     source = load_set(inputs["source"], "source_train").only(frozenset(spec.reads))
     target = load_set(inputs["target"], "target_train").unlabelled()
     generator = torch.Generator().manual_seed(spec.seed)
+    last: dict[str, Any] = {"steps": 0, "final_loss": 0.0}
+
+    def progress(step: int, n_steps: int, loss: float) -> None:
+        last.update(steps=step, final_loss=loss)
+        work.progress(step, n_steps, loss)
+
     with seeded(spec.seed, work.device):
-        refiner.fit(source, target, spec.budget, _context(spec, inputs, generator, work))
-    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in refiner.state_dict().items()}
-    save_file(state, folder / "state.safetensors")
-    return {"n_parameters": sum(t.numel() for t in state.values() if t.is_floating_point())}
+        refiner.fit(source, target, spec.budget, _context(spec, inputs, generator, replace(work, progress=progress)))
+    state = refiner.state_dict()
+    save_state(state, folder / "state.safetensors")
+    if spec.joint:
+        save_state(refiner.predictor(), folder / "weights.safetensors")
+    n_parameters = sum(t.numel() for t in state.values() if t.is_floating_point())
+    return {"n_parameters": n_parameters, "images_seen": refiner.images_seen, **last}
 
 
 def _context(spec: Spec, inputs: Inputs, generator: Any, work: Work) -> FitContext:
@@ -67,8 +83,6 @@ def _context(spec: Spec, inputs: Inputs, generator: Any, work: Work) -> FitConte
     task, model, space = work.registry.rebuild(Task, spec.task), spec.model, spec.space
     source_model = None
     if Need.SOURCE_MODEL in spec.needs:
-        from bench.jobs.train import load_network
-
         source_model = load_network(inputs["source_model"], task, model, space, work.device)
     return FitContext(
         generator,
@@ -78,6 +92,7 @@ def _context(spec: Spec, inputs: Inputs, generator: Any, work: Work) -> FitConte
         loss=task.loss,
         predict=task.predict,
         source_model=source_model,
+        space=space,
     )
 
 
