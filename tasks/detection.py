@@ -39,10 +39,8 @@ PVANET_RELEASE = Optimiser(kind="sgd", learning_rate=1e-3, weight_decay=2e-4)
 _MODELS = {
     spec.name: spec
     for spec in (
-        ModelSpec(
-            "ssd_light", batch_norm=True, ms_per_image=5.5, summary="SSD on eight convolutions, for one CPU core"
-        ),
-        ModelSpec("ssd300", batch_norm=False, ms_per_image=2600, summary="SSD on VGG-16, 300×300", optimiser=SSD_PAPER),
+        ModelSpec("ssd_light", batch_norm=True, ms_per_image=5.5, summary="SSD on nine convolutions, for one CPU core"),
+        ModelSpec("ssd300", batch_norm=False, ms_per_image=1800, summary="SSD on VGG-16, 300×300", optimiser=SSD_PAPER),
         ModelSpec(
             "ssdlite",
             batch_norm=True,
@@ -51,7 +49,7 @@ _MODELS = {
             bundled=True,
         ),
         ModelSpec(
-            "pvanet", batch_norm=True, ms_per_image=600, summary="PVANET with Faster R-CNN", optimiser=PVANET_RELEASE
+            "pvanet", batch_norm=True, ms_per_image=750, summary="PVANET with Faster R-CNN", optimiser=PVANET_RELEASE
         ),
         ModelSpec(
             "yolov3", batch_norm=True, ms_per_image=900, summary="ultralytics' YOLOv3, anchor-free head; AGPL-3.0"

@@ -13,6 +13,8 @@ have the paper's sizes for VOC, 30, 60, 111, 162, 213, 264, 315 px, where torchv
 26,285,486 parameters for 20 classes. ``pretrained`` takes torchvision's files: VGG-16's (IMAGENET1K_FEATURES, what the
 paper starts from) or a whole SSD300's. Those weights want 255·(image − mean). Without them that scale makes a first
 loss of 145 and a gradient of 5,700 (20 classes, noise images): fresh weights get 4·(image − mean), 25 and 420.
+
+``ssd_light`` after a light budget on 296 photographs of playing cards (six ranks): AP 0.18, AP50 0.36 on 67 others.
 """
 
 from __future__ import annotations

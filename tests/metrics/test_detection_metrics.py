@@ -125,6 +125,14 @@ def test_the_jackknife_leaves_out_one_image_at_a_time() -> None:
     assert np.ptp(contributions) > 0.01
 
 
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+def test_of_two_equally_good_true_boxes_the_last_is_taken(order: list[int]) -> None:
+    """The best detection lies midway between both; the other fits one alone."""
+    true = [[0.0, 0, 10, 10], [4.0, 0, 14, 10]]
+    found = one_class([[2, 0, 12, 10], true[0]], [0.9, 0.8], [true[index] for index in order])
+    assert jackknife(found) == pytest.approx(evaluate(found).ap)
+
+
 def test_the_jackknife_of_a_light_test_set_takes_no_time() -> None:
     found = crowd(n_images=150, n_detections=100)
     start = time.process_time()

@@ -310,7 +310,7 @@ def test_equal_seeds_train_equal_pvanets() -> None:
     [
         ("ssd_light", 64, 60, 3e-3),
         pytest.param("ssdlite", 64, 60, 1e-3, marks=pytest.mark.slow),
-        pytest.param("pvanet", 96, 60, 1e-3, marks=pytest.mark.slow),
+        pytest.param("pvanet", 96, 40, 2e-3, marks=pytest.mark.slow),
     ],
 )
 def test_detectors_learn_eight_images_by_heart(model: str, size: int, steps: int, rate: float) -> None:
@@ -319,7 +319,7 @@ def test_detectors_learn_eight_images_by_heart(model: str, size: int, steps: int
     network = {
         "ssd_light": lambda: ssd_light(3, size, size),
         "ssdlite": lambda: ssdlite(3, size, size, "bundled"),
-        "pvanet": lambda: pvanet(3, size, size, scale=0.125),
+        "pvanet": lambda: pvanet(3, size, size, scale=0.25),
     }[model]()
     images = coloured_boxes(size)
     fit(network, images, steps, Optimiser(learning_rate=rate))
