@@ -88,6 +88,11 @@ class Game(ABC):
     def discriminator_loss(self, batch: Batch, fakes: tuple[Tensor, ...]) -> Tensor:
         """Scalar loss; ``fakes`` carry no gradient."""
 
+    def companion_loss(self, batch: Batch, fakes: tuple[Tensor, ...]) -> Tensor | None:
+        """What discriminator steps minimise beside :meth:`discriminator_loss`: a task network's loss, which says
+        nothing about who is winning."""
+        return None
+
     def solo_loss(self, batch: Batch) -> Tensor:
         """What the generator learns in phases without discriminator steps."""
         raise PluginError(f"{type(self).__name__} has no loss for a phase without discriminator steps")
@@ -245,7 +250,7 @@ def play(
             factor = optimisation.schedule(played, n_rounds)
             batch, fakes = batches.draw(batch_size), None
             g_loss, d_loss = torch.zeros((), device=device), None
-            game.discriminator.requires_grad_(False)
+            discriminator.learn(False)
             for step in range(phase.g_steps):
                 if step > 0:
                     batch = batches.draw(batch_size)
@@ -254,7 +259,7 @@ def play(
                 generator.step(g_loss, factor)
                 if average is not None:
                     average.update()
-            game.discriminator.requires_grad_(True)
+            discriminator.learn(True)
             for step in range(phase.d_steps if played % phase.d_every == 0 else 0):
                 if step > 0:
                     batch, fakes = batches.draw(batch_size), None
@@ -262,8 +267,10 @@ def play(
                     if fakes is None:
                         with torch.no_grad():
                             fakes = game.fakes(batch)
-                    d_loss = game.discriminator_loss(batch, tuple(fake.detach().float() for fake in fakes))
-                discriminator.step(d_loss, factor)
+                    fakes = tuple(fake.detach().float() for fake in fakes)
+                    d_loss = game.discriminator_loss(batch, fakes)
+                    companion = game.companion_loss(batch, fakes)
+                discriminator.step(d_loss if companion is None else d_loss + companion, factor)
                 game.discriminator_stepped()
             if watch.see(g_loss, d_loss, contested=phase.g_steps > 0 and phase.d_steps > 0):
                 checkpoints.save_if_due()
@@ -380,7 +387,7 @@ class _Learner:
     """A player's weights and its Adam, with clipping."""
 
     def __init__(self, game: Game, player: nn.Module, optimisation: Optimisation) -> None:
-        self._player, self._parameters = player, list(player.parameters())
+        self._player, self._parameters = player, [p for p in player.parameters() if p.requires_grad]
         own = {name: set(getattr(game, name).parameters()) for name in optimisation.own}
         shared = [p for p in self._parameters if not any(p in members for members in own.values())]
         groups: list[dict[str, Any]] = [{"params": shared, "rate": optimisation.learning_rate}]
@@ -394,6 +401,11 @@ class _Learner:
             fused=True,
         )
         self._max_norm = optimisation.max_gradient_norm
+
+    def learn(self, learns: bool) -> None:
+        """Whether gradients reach the weights; what a network keeps fixed stays so."""
+        for parameter in self._parameters:
+            parameter.requires_grad_(learns)
 
     def step(self, loss: Tensor, factor: float) -> None:
         for group in self._adam.param_groups:
