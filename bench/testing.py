@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,19 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from bench.api import Budget, FitContext, Frozen, Need, Reads, RefineBatch, Refiner, UserError
+from bench.api import (
+    Budget,
+    FitContext,
+    Frozen,
+    LabelSpace,
+    ModelParams,
+    Need,
+    Reads,
+    RefineBatch,
+    Refiner,
+    Task,
+    UserError,
+)
 from bench.data.imageset import COLUMNS, ImageSet
 from bench.isolation import NetworkRefused, Watch, one_line, undisturbed, watched
 from bench.refining import Fault, find_faults, generators_for, make_batch, refine_images
@@ -67,13 +79,16 @@ class ConformanceError(AssertionError):
         super().__init__(f"refiner {name!r} breaks {len(violations)} clause(s) of its contract:{lines}")
 
 
-def check_refiner(refiner: type[Refiner] | Refiner, *, sizes: Sequence[tuple[int, int]] = SIZES) -> None:
+def check_refiner(
+    refiner: type[Refiner] | Refiner, *, sizes: Sequence[tuple[int, int]] = SIZES, task: Task | None = None
+) -> None:
     """Check a refiner against the contract of :class:`bench.api.Refiner`.
 
     Parameters
     ----------
     refiner: a class, made with its default parameters, or an instance, whose parameters are used.
     sizes: widths and heights of the toy images; all of them are tried.
+    task: what a refiner with ``needs`` trains with, its default model; by default a classifier of mean colours.
 
     Raises
     ------
@@ -88,7 +103,7 @@ def check_refiner(refiner: type[Refiner] | Refiner, *, sizes: Sequence[tuple[int
     if not violations:
         with undisturbed(), watched() as watch:
             for width, height in sizes:
-                violations += _Bench(cls, params, width, height).run()
+                violations += _Bench(cls, params, task, width, height).run()
         violations += _outside_effects(watch)
     if violations:
         first_of_clause: dict[str, Violation] = {}
@@ -131,8 +146,8 @@ class _Stop(Exception):
 class _Bench:
     """One refiner with toy data of one size; calls it and turns what it raises into violations."""
 
-    def __init__(self, cls: type[Refiner], params: Frozen | None, width: int, height: int) -> None:
-        self.cls, self.params = cls, params
+    def __init__(self, cls: type[Refiner], params: Frozen | None, task: Task | None, width: int, height: int) -> None:
+        self.cls, self.params, self.task = cls, params, task
         self.at = f"at {width}×{height}"
         self.source = toy_images(N_SOURCE, width, height, seed=1)
         self.target = toy_images(N_TARGET, width, height, seed=2)
@@ -160,17 +175,20 @@ class _Bench:
         refiner = self.make()
         names = refiner.reads | frozenset() if reads is None else reads
         if Need.TASK_LOSS in refiner.needs:
-            names |= {"class_id"}
+            names |= frozenset(self.task.labels) if self.task else {"class_id"}
         done = f"fitted to {source.n_images} source and {target.n_images} target images"
         started = time.monotonic()
         with self.reporting(done):
             budget = Budget(name="light", train_steps=TOY_STEPS, batch_size=4)
-            refiner.fit(source.only(names), target.unlabelled(), budget, _toy_context(refiner.needs))
+            refiner.fit(source.only(names), target.unlabelled(), budget, self.context())
         if (seconds := time.monotonic() - started) > FIT_SECONDS:
             found = f"it took {seconds:.1f} s with a budget of {TOY_STEPS} steps; {FIT_SECONDS:g} s are allowed"
             fix = "take the number of steps from the budget"
             raise _Stop(Violation("budget", f"{done} {self.at}", found, fix))
         return refiner
+
+    def context(self) -> FitContext:
+        return _toy_context(self.cls.needs, self.task, self.source.image_size)
 
     def batch(
         self, rows: Sequence[int], source: ImageSet | None = None, reads: frozenset[str] | None = None
@@ -402,6 +420,24 @@ def _check_views(bench: _Bench) -> Iterator[Violation]:
         yield Violation("views", f"refined {views} views {bench.at}", "two views are equal", fix)
 
 
+def _check_predictor(bench: _Bench) -> Iterator[Violation]:
+    """A joint refiner's task network is one that ``context.build()`` makes, with finite weights."""
+    if not bench.fitted.joint:
+        return
+    build = bench.context().build
+    if build is None:
+        yield Violation(
+            "predictor", "read joint and needs", "it is joint without a task", "add Need.TASK_LOSS to needs"
+        )
+        return
+    with bench.reporting("loaded predictor() into the network of context.build()"):
+        state = dict(bench.fitted.predictor())
+        build().load_state_dict(state)
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in state.values()):
+        fix = "return the state of the task network as fit left it"
+        yield Violation("predictor", f"read predictor() {bench.at}", "values are not finite", fix)
+
+
 def _check_optional_columns(bench: _Bench) -> Iterable[Violation]:
     """Optional columns may be missing: what refuses that raises, and is reported for it."""
     required = bench.cls.reads.required
@@ -424,6 +460,7 @@ CHECKS: tuple[Callable[[_Bench], Iterable[Violation]], ...] = (
     _check_constant_images,
     _check_state,
     _check_views,
+    _check_predictor,
     _check_optional_columns,
 )
 
@@ -481,17 +518,28 @@ def _build_toy_network() -> nn.Module:
         return _ToyNetwork()
 
 
-def _toy_context(needs: frozenset[Need]) -> FitContext:
-    """What ``fit`` gets, with a classifier of mean colours as the task where ``needs`` asks for one."""
-    task: dict[str, Any] = {}
-    if Need.TASK_LOSS in needs:
-        task["build"] = _build_toy_network
-        task["loss"] = lambda network, inputs, labels: nn.functional.cross_entropy(network(inputs), labels["class_id"])
-        task["predict"] = lambda network, inputs: {"class_id": network(inputs).argmax(dim=1).numpy()}
-    if Need.SOURCE_MODEL in needs:
-        task["source_model"] = _build_toy_network().eval()
+def _toy_context(needs: frozenset[Need], task: Task | None, size: tuple[int, int]) -> FitContext:
+    """What ``fit`` gets; where ``needs`` asks for a task and there is none, a classifier of mean colours."""
     generator = torch.Generator().manual_seed(0)
-    return FitContext(generator, torch.device("cpu"), lambda step, n_steps, loss: None, **task)
+    build, loss, predict = _build_toy_network, _toy_loss, _toy_predict
+    space = LabelSpace(class_names=("a", "b", "c"), width=size[0], height=size[1], depth_range_m=(0.5, 4.0))
+    if task is not None:
+        build = partial(task.build, task.default_model, ModelParams(), space, generator)
+        loss, predict = task.loss, task.predict
+    given: dict[str, Any] = {"space": space} if needs else {}
+    if Need.TASK_LOSS in needs:
+        given |= {"build": build, "loss": loss, "predict": predict}
+    if Need.SOURCE_MODEL in needs:
+        given["source_model"] = build().eval()
+    return FitContext(generator, torch.device("cpu"), lambda step, n_steps, loss: None, **given)
+
+
+def _toy_loss(network: nn.Module, inputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
+    return nn.functional.cross_entropy(network(inputs), labels["class_id"])
+
+
+def _toy_predict(network: nn.Module, inputs: dict[str, Tensor]) -> dict[str, np.ndarray]:
+    return {"class_id": network(inputs).argmax(dim=1).numpy()}
 
 
 # ----------------------------------------------------------------------------------------- global states

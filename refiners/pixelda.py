@@ -27,7 +27,8 @@ Deviations, with reasons:
 * Raw and adapted images have one weight in L_D; the code's raw quaternion loss weighs double.
 * The weights of T are as ``context.build`` draws them; its running statistics, the paper's towers have none, are those
   of adapted images (private_layers.py).
-* Budgets ``light`` and ``standard`` are smaller in all that :data:`SIZES` lists.
+* Budgets ``light`` and ``standard`` are smaller in all that :data:`SIZES` lists; their G starts from N(0, 2/fan_in),
+  since 0.02 fades in narrow layers: G would start grey, and end so after few rounds.
 """
 
 from __future__ import annotations
@@ -44,12 +45,12 @@ from torch.nn import functional
 from bench.adversarial import Batch, Game, Optimisation, Phase, Size, play, rounds_of
 from bench.api import Budget, FitContext, Frozen, Need, PluginError, Reads, RefineBatch, Refiner
 from bench.data.imageset import ImageSet, UnlabelledImages
-from refiners.networks.build import drawn, ready, restored, stored
+from refiners.networks.build import Scheme, drawn, ready, restored, stored
 from refiners.networks.pixelda import NOISE_DIMS, ImageDiscriminator, PixelDAGenerator
 from refiners.networks.private_layers import share_weights
 
 SIZES = {
-    "light": Size(width=12, n_blocks=2, discriminator_width=12, batch_size=32, rounds=200, learning_rate=1e-3),
+    "light": Size(width=8, n_blocks=2, discriminator_width=8, batch_size=16, rounds=330, learning_rate=1e-3),
     "standard": Size(width=32, n_blocks=4, discriminator_width=32, batch_size=32, rounds=5_000, learning_rate=1e-3),
     # The published MNIST-M run's 16,000,000 training examples in batches of 32, at any size of image.
     "paper": Size(width=64, n_blocks=6, discriminator_width=64, batch_size=32, rounds=500_000, learning_rate=1e-3),
@@ -91,14 +92,13 @@ class PixelDA(Refiner):
         size, random = SIZES[budget.name], context.generator
         width, height = source.image_size
         n_rounds = rounds_of(size, budget, source, target)
-        generator = drawn(lambda: PixelDAGenerator(width, height, size.width, size.n_blocks), "normal", random)
+        scheme: Scheme = "normal" if budget.name == "paper" else "kaiming"
+        generator = drawn(lambda: PixelDAGenerator(width, height, size.width, size.n_blocks), scheme, random)
         critic = drawn(lambda: ImageDiscriminator(width, height, size.discriminator_width), "normal", random)
         of_adapted, of_raw = context.build(), context.build()
         share_weights(of_adapted, of_raw, self.params.private)
         game = PixelGame(generator, critic, (of_adapted, of_raw), context.loss, self.params, random)
-        optimisation = Optimisation(
-            size.learning_rate, weight_decay=1e-5, schedule=staircase, max_gradient_norm=5.0
-        )
+        optimisation = Optimisation(size.learning_rate, weight_decay=1e-5, schedule=staircase, max_gradient_norm=5.0)
         self.images_seen = play(game, source, target, [Phase(n_rounds)], size.batch_size, optimisation, context)
         self.generator = ready(generator)
         self.task_network = of_adapted

@@ -1,4 +1,4 @@
-"""PixelDA's generator and discriminator (Bousmalis et al., CVPR 2017, arXiv 1612.05424; the official code's ``resnet``).
+"""PixelDA's generator and discriminator (Bousmalis et al., CVPR 2017, arXiv 1612.05424; the code's ``resnet``).
 
     generator       z (B, 10) → FC H·W, batch norm, ReLU → (B, 1, H, W), a fourth channel of the image (B, 3, H, W)
                     → conv3×3-w, ReLU → n × [conv3×3-w, BN, ReLU, conv3×3-w, BN, + input] → conv1×1-3 → tanh

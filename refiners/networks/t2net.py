@@ -76,7 +76,7 @@ class ImageCritic(nn.Module):
 
 
 class FeatureCritic(nn.Module):
-    """Scores of features. ``n_features``: C·h·w of one image's, a size that is then fixed; ``width``: of both layers."""
+    """Scores of features. ``n_features``: C·h·w of an image's, fixed from then on; ``width``: of both layers."""
 
     def __init__(self, n_features: int, width: int = 512) -> None:
         super().__init__()

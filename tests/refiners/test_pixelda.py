@@ -1,0 +1,238 @@
+"""PixelDA: its losses by hand, its contract, and what a toy with known answers shows."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from bench.adversarial import Batch
+from bench.api import Budget, FitContext
+from bench.data.imageset import ImageSet
+from bench.refining import refine_images
+from bench.testing import check_refiner
+from refiners.pixelda import Params, PixelDA, PixelGame, foreground_of, odds, pairwise_error, staircase
+from toy_runs import toy_suite
+
+
+class Tower(nn.Module):
+    """One convolution, batch norm, logits of three classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.norm = nn.Conv2d(3, 4, 3, stride=2), nn.BatchNorm2d(4)
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, inputs):
+        return self.head(self.norm(self.first(inputs["image"])).relu().mean(dim=(2, 3)))
+
+
+def task_loss(network, inputs, labels):
+    return nn.functional.cross_entropy(network(inputs), labels["class_id"])
+
+
+class Shrinks(nn.Module):
+    """A generator for tests: half of the image, moved by the mean of the noise."""
+
+    def forward(self, images, noise):
+        return images / 2 + 0.1 * noise.mean(dim=1)[:, None, None, None]
+
+
+@pytest.fixture
+def batch() -> Batch:
+    rng = np.random.default_rng(0)
+    source, target = torch.from_numpy(rng.uniform(-1, 1, (2, 4, 3, 8, 8)).astype(np.float32))
+    labels = {"class_id": torch.tensor([0, 1, 2, 1]), "foreground": torch.from_numpy(rng.random((4, 8, 8)) < 0.4)}
+    return Batch(source, target, labels)
+
+
+def game_of(params: Params) -> PixelGame:
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        critic = nn.Sequential(nn.Flatten(), nn.Linear(192, 1), nn.Flatten(0))
+        networks = Tower(), Tower()
+    return PixelGame(Shrinks(), critic, networks, task_loss, params, torch.Generator().manual_seed(0))
+
+
+def pairwise_by_definition(difference: np.ndarray) -> float:
+    """TensorFlow's: half of the mean of (d_i − d_j)² over all ordered pairs of one image's values, then doubled."""
+    d = difference.ravel().astype(np.float64)
+    return float(np.square(d[:, None] - d[None]).mean())
+
+
+def test_keeps_the_contract():
+    check_refiner(PixelDA(Params(similarity=1.0, views=2)))
+
+
+@pytest.mark.parametrize("share", [None, 0.3])
+def test_pairwise_error_is_the_paper_s_and_the_code_s_over_twice_the_batch(share):
+    rng = np.random.default_rng(1)
+    source, made = rng.uniform(-1, 1, (2, 5, 3, 6, 7)).astype(np.float32)
+    mask = None if share is None else rng.random((5, 6, 7)) < share
+    d = (source - made) * (1 if mask is None else mask[:, None])
+    k = d[0].size
+    paper = np.mean([(x**2).sum() / k - x.sum() ** 2 / k**2 for x in d.astype(np.float64)])
+    found = pairwise_error(*map(torch.from_numpy, (source, made)), None if mask is None else torch.from_numpy(mask))
+    assert found.item() == pytest.approx(paper, rel=1e-5)
+    assert sum(map(pairwise_by_definition, d)) == pytest.approx(2 * 5 * paper, rel=1e-5)
+
+
+def test_a_shift_is_free_over_the_whole_image_and_not_over_its_foreground():
+    """By c, of a share p: c²(p − p²)."""
+    source = torch.rand(1, 3, 10, 10)
+    foreground = torch.zeros(1, 10, 10, dtype=torch.bool)
+    foreground[:, :3] = True
+    assert pairwise_error(source, source + 0.4, None).item() == pytest.approx(0, abs=1e-8)
+    assert pairwise_error(source, source + 0.4, foreground).item() == pytest.approx(0.16 * (0.3 - 0.09), rel=1e-5)
+
+
+def test_foreground_is_the_column_then_known_depth_then_everything(batch):
+    depth = {"sensor_depth_m": torch.tensor([[[0.0, 2.0]]])}
+    assert foreground_of(batch) is batch.labels["foreground"]
+    assert foreground_of(Batch(batch.source, batch.target, {}, depth)).tolist() == [[[False, True]]]
+    assert foreground_of(Batch(batch.source, batch.target, {})) is None
+
+
+def test_generator_loss_is_the_weighted_sum(batch):
+    game = game_of(Params(adversarial=0.3, task=0.7, similarity=2.0))
+    loss, (made,) = game.generator_loss(batch)
+    fooled = -torch.sigmoid(game.critic(made)).log().mean()
+    task = task_loss(game.of_adapted, {"image": (made + 1) / 2}, batch.labels)
+    similarity = pairwise_error(batch.source, made, batch.labels["foreground"])
+    assert loss.item() == pytest.approx((0.3 * fooled + 0.7 * task + 2.0 * similarity).item(), rel=1e-5)
+
+
+def test_discriminator_step_trains_the_critic_and_both_task_networks(batch):
+    game = game_of(Params(domain=0.5))
+    fakes = tuple(fake.detach() for fake in game.fakes(batch))
+    real, fake = torch.sigmoid(game.critic(batch.target)), torch.sigmoid(game.critic(fakes[0]))
+    adversarial = game.discriminator_loss(batch, fakes)
+    assert adversarial.item() == pytest.approx(-0.5 * (real.log().mean() + (1 - fake).log().mean()).item(), rel=1e-5)
+    task = game.companion_loss(batch, fakes)
+    raw, adapted = ({"image": (images + 1) / 2} for images in (batch.source, fakes[0]))
+    want = task_loss(game.of_raw, raw, batch.labels) + task_loss(game.of_adapted, adapted, batch.labels)
+    assert task.item() == pytest.approx(want.item(), rel=1e-5)
+    (adversarial + task).backward()
+    assert all(parameter.grad is not None for parameter in game.discriminator.parameters())
+
+
+def test_chance_is_the_loss_of_a_discriminator_that_cannot_tell(batch):
+    game = game_of(Params(domain=0.5))
+    for parameter in game.critic.parameters():
+        nn.init.zeros_(parameter)
+    assert game.discriminator_loss(batch, game.fakes(batch)).item() == pytest.approx(game.chance, rel=1e-5)
+    assert odds(torch.zeros(3), 1).item() == pytest.approx(np.log(2))
+
+
+def test_the_rate_falls_in_steps():
+    assert [staircase(played, 10**6) for played in (1, 20_000, 20_001, 40_001)] == pytest.approx([1, 1, 0.95, 0.9025])
+
+
+def test_the_end_to_end_arm_scores_the_network_for_adapted_images(run_inline):
+    """A suite's run: fit, store, load into the task's network, score."""
+    run = run_inline(toy_suite(arms=["refined", "end_to_end"], refiners=["pixelda:views=2"], train_steps=8))
+    assert run.listener.failures == {}
+    scored = {arm for _, arm, refiner, _ in run.scores if refiner.startswith("pixelda")}
+    assert scored == {"refined", "end_to_end"}
+
+
+# ------------------------------------------------------------------------------------------------ a known shift
+
+
+def inked(n_images: int, seed: int, *, shifted: bool) -> dict[str, np.ndarray]:
+    """Bars at one of three heights on a plain ground, 16×16. Shifted: R, G, B → G, B, 1 − R, with noise of σ 0.1."""
+    rng = np.random.default_rng(seed)
+    class_id = rng.integers(0, 3, n_images)
+    ink, paper = rng.uniform(0.6, 0.9, (n_images, 1, 1, 3)), rng.uniform(0.1, 0.4, (n_images, 1, 1, 3))
+    rows = np.arange(16)[None, :, None]
+    columns = np.arange(16)[None, None]
+    left = rng.integers(1, 6, (n_images, 1, 1))
+    top = (2 + 5 * class_id)[:, None, None]
+    foreground = (rows >= top) & (rows < top + 3) & (columns >= left) & (columns < left + 9)
+    image = np.where(foreground[..., None], ink, paper)
+    if shifted:
+        image = np.stack([image[..., 1], image[..., 2], 1 - image[..., 0]], axis=-1)
+        image = image + rng.normal(0, 0.1, image.shape)
+    pixels = (image.clip(0, 1) * 255).round().astype(np.uint8)
+    return {"image": pixels, "class_id": class_id, "foreground": foreground}
+
+
+class Bars(nn.Module):
+    """Logits of three classes that know where things are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.norm = nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.BatchNorm2d(8)
+        self.head = nn.Linear(8 * 8 * 8, 3)
+
+    def forward(self, inputs):
+        return self.head(self.norm(self.first(inputs["image"])).relu().flatten(1))
+
+
+def build() -> nn.Module:
+    with torch.random.fork_rng([]):
+        torch.manual_seed(3)
+        return Bars()
+
+
+@pytest.fixture(scope="module")
+def source() -> dict[str, np.ndarray]:
+    return inked(400, 1, shifted=False)
+
+
+@pytest.fixture(scope="module")
+def target() -> dict[str, np.ndarray]:
+    return inked(400, 2, shifted=True)
+
+
+def refined(params: Params, source: dict[str, np.ndarray], target: dict[str, np.ndarray]) -> tuple[PixelDA, np.ndarray]:
+    """Fitted at budget light, and the source as it refines it, (N, 16, 16, 3) uint8."""
+    images = ImageSet.from_arrays(**source)
+    random, cpu = torch.Generator().manual_seed(0), torch.device("cpu")
+    context = FitContext(random, cpu, lambda step, n_steps, loss: None, build=build, loss=task_loss)
+    refiner = PixelDA(params)
+    unlabelled = ImageSet.from_arrays(image=target["image"]).unlabelled()
+    refiner.fit(images, unlabelled, Budget(name="light", train_steps=400, batch_size=32), context)
+    blocks = refine_images(refiner, images, "source_train", 0, 64, lambda done, total: None)
+    return refiner, np.concatenate(list(blocks))
+
+
+def two_sample_accuracy(first: np.ndarray, second: np.ndarray) -> float:
+    """Cross-validated accuracy of a linear classifier of means and spreads of the channels; 0.5: it cannot tell."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import cross_val_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    images = np.concatenate([first, second]) / 255
+    features = np.concatenate([images.mean(axis=(1, 2)), images.std(axis=(1, 2))], axis=1)
+    labels = np.arange(2).repeat([len(first), len(second)])
+    return float(cross_val_score(make_pipeline(StandardScaler(), LogisticRegression()), features, labels, cv=5).mean())
+
+
+def error_on_foreground(source: dict[str, np.ndarray], made: np.ndarray) -> float:
+    images = (torch.from_numpy(x).permute(0, 3, 1, 2) / 127.5 - 1 for x in (source["image"], made))
+    return pairwise_error(*images, torch.from_numpy(source["foreground"])).item()
+
+
+@pytest.mark.slow
+def test_learns_a_known_shift_and_a_classifier_for_it(source, target):
+    """FIGURES"""
+    refiner, made = refined(Params(), source, target)
+    before, after = (two_sample_accuracy(images, target["image"]) for images in (source["image"], made))
+    network = build()
+    network.load_state_dict(refiner.predictor())
+    with torch.no_grad():
+        images = torch.from_numpy(target["image"]).permute(0, 3, 1, 2) / 255
+        found = network.eval()({"image": images}).argmax(dim=1).numpy()
+    accuracy = float((found == target["class_id"]).mean())
+    print(f"two-sample accuracy {before:.3f} -> {after:.3f}; accuracy on the target {accuracy:.3f}")
+    assert after < before - 0.1
+    assert accuracy > 0.9
+
+
+@pytest.mark.slow
+def test_similarity_keeps_the_foreground(source, target):
+    """FIGURES"""
+    errors = [error_on_foreground(source, refined(Params(similarity=w), source, target)[1]) for w in (0.0, 50.0)]
+    print(f"PMSE {errors[0]:.4f} without, {errors[1]:.4f} with")
+    assert errors[1] < 0.5 * errors[0]
