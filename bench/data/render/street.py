@@ -31,8 +31,8 @@ from bench.data.render.street_buildings import WALLS, building, garden_wall
 from bench.data.render.street_cars import car
 from bench.data.render.street_furniture import bollard, fence, hedge, lamp, litter_bin, sign, traffic_light, tree
 from bench.data.render.street_layout import LEFT, LENGTH_M, RIGHT, Placed, StreetLayout, car_kind, street_layout
-from bench.data.render.street_looks import CLOTHS, PAINTS, entry, source_light, target_light
-from bench.data.render.street_meshes import Model, loft, placed
+from bench.data.render.street_looks import CLOTHS, PAINTS, ambient, bsdf, source_light, target_light
+from bench.data.render.street_meshes import Model, facing, loft, placed
 from bench.data.render.street_people import bicyclist, pedestrian
 
 CLASS_NAMES = (
@@ -79,16 +79,17 @@ class StreetGenerator(Generator):
             thing = class_id in (CAR, PEDESTRIAN, BICYCLIST)
             n_instances += thing
             models.setdefault((class_id, n_instances if thing else 0), Model()).include(model)
-        view = self.camera(layout).to_world[:3, 2]
-        scene: dict[str, Any] = source_light(view, rng) if look == "source" else target_light(rng)
+        pose = self.camera(layout).to_world
+        scene: dict[str, Any] = source_light(pose[:3, 2], rng) if look == "source" else target_light(rng)
         parts: dict[str, Part] = {}
-        materials: dict[str, dict[str, Any]] = {}
         for (class_id, instance), model in models.items():
             for material, mesh in model.merged():
-                if material not in materials:
-                    materials[material] = entry(material, look, rng)
+                if material not in scene:
+                    scene[material] = bsdf(material, look, rng)
                 name = f"shape {len(parts)}"
-                scene[name] = {"type": "mesh", **mesh, **materials[material]}
+                scene[name] = {"type": "mesh", **mesh, "bsdf": {"type": "ref", "id": material}}
+                if look == "source":
+                    scene[name] |= facing(mesh, pose[:3, 3]) | {"emitter": ambient(material)}
                 parts[name] = Part(class_id, instance)
         return scene, parts
 
@@ -126,7 +127,7 @@ def _models(item: Placed) -> list[tuple[int, Model]]:
         case "hedge":
             return [(TREE, hedge(item.length_m, rng))]
         case "tree":
-            return [(TREE, tree(item.length_m, rng))]
+            return [(TREE, tree(item.length_m, 16 / max(16.0, 8 + item.along_m), rng))]
         case "lamp":
             return [(POLE, lamp(item.length_m))]
         case "bollard":

@@ -9,14 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from bench.data.render.meshes import Mesh
-from bench.data.render.street_meshes import Model, blob, block, disc, leaves, polygon, rod
+from bench.data.render.street_meshes import Model, Point, blob, block, disc, leaves, polygon, rod
 
 N_FOLIAGE = 3
 """Kinds of leaves: materials ``foliage k`` and ``leaf k``."""
 
 
-def tree(height_m: float, rng: np.random.Generator) -> Model:
-    """A broad-leaved tree, or (one in six) a slim conifer."""
+def tree(height_m: float, detail: float, rng: np.random.Generator) -> Model:
+    """A broad-leaved tree, or (one in six) a slim conifer; ``detail`` ≤ 1 makes leaves fewer and larger."""
     model = Model()
     kind = rng.integers(N_FOLIAGE)
     if rng.random() < 1 / 6:
@@ -25,7 +25,7 @@ def tree(height_m: float, rng: np.random.Generator) -> Model:
         for i in range(tiers):
             share = i / tiers
             radius = 0.2 * height_m * (1 - share) + 0.15
-            _crown(model, kind, (0, 0, height_m * (0.18 + 0.78 * share)), (radius, radius, 0.16 * height_m), 70, rng)
+            _crown(model, kind, (0, 0, height_m * (0.18 + 0.78 * share)), (radius, radius, 0.16 * height_m), 70, detail, rng)
         return model
     fork = height_m * rng.uniform(0.28, 0.4)
     bend = rng.normal(0, 0.12, 2)
@@ -36,8 +36,9 @@ def tree(height_m: float, rng: np.random.Generator) -> Model:
         reach = spread * rng.uniform(0.35, 0.75) * (i > 0)
         centre = np.array([reach * np.cos(angle), reach * np.sin(angle), height_m * rng.uniform(0.5, 0.8)])
         radius = spread * rng.uniform(0.5, 0.75)
-        model.add("bark", rod([(*bend, fork), centre], (0.012 * height_m, 0.004 * height_m), 5))
-        _crown(model, kind, centre, (radius, radius, 0.8 * radius), 110, rng)
+        if detail > 0.5:
+            model.add("bark", rod([(*bend, fork), centre], (0.012 * height_m, 0.004 * height_m), 5))
+        _crown(model, kind, centre, (radius, radius, 0.8 * radius), 110, detail, rng)
     return model
 
 
@@ -47,13 +48,16 @@ def hedge(length_m: float, rng: np.random.Generator) -> Model:
     kind = rng.integers(N_FOLIAGE)
     height, n = rng.uniform(1.0, 1.6), max(1, round(length_m / 1.2))
     for y in (np.arange(n) + 0.5) * length_m / n:
-        _crown(model, kind, (0, y, 0.5 * height), (0.42, 0.75 * length_m / n, 0.58 * height), 45, rng)
+        _crown(model, kind, (0, y, 0.5 * height), (0.42, 0.75 * length_m / n, 0.58 * height), 45, 1.0, rng)
     return model
 
 
-def _crown(model: Model, kind: int, centre: tuple | np.ndarray, radii: tuple, n_leaves: int, rng: np.random.Generator) -> None:
-    model.add(f"foliage {kind}", blob(centre, radii, rng))
-    model.add(f"leaf {kind}", leaves(centre, radii, n_leaves, 0.22 + 0.09 * max(radii), rng))
+def _crown(
+    model: Model, kind: int, centre: Point, radii: Point, n_leaves: int, detail: float, rng: np.random.Generator
+) -> None:
+    n, size_m = max(8, round(n_leaves * detail)), (0.22 + 0.09 * max(radii)) / np.sqrt(detail)
+    model.add(f"foliage {kind}", blob(centre, radii, 14 if detail > 0.5 else 8, rng))
+    model.add(f"leaf {kind}", leaves(centre, radii, n, size_m, rng))
 
 
 def lamp(height_m: float) -> Model:

@@ -8,11 +8,11 @@ camera, ``across_m`` to the right of it; the arc turns (s, t) into world metres 
 Driving is on the left. Both kerbs are followed by a pavement; behind it stand *lots*: a building at the pavement's
 edge, a house behind a front garden, or a park. Distributions (layout gap g = 0; what g > 0 changes in brackets):
 
-* lane 2.9–3.5 m, parking bays 2.1 m wide on each side with probability 0.65, pavements 1.6–3.2 m;
+* lane 2.7–3.3 m, parking bays 2.1 m wide on each side with probability 0.6, pavements 1.6–3.2 m;
 * curvature N(0, 1/220) per metre, cut at ±1/80; fx = fy = 0.80–1.0 image widths [· (1 + 0.3 g)];
 * camera 1.35–1.65 m high [+ 0.8 g m: a van's driver], yaw ±8°, pitch N(0, 1.5°) [+ 4 g ° down], roll N(0, 0.7°);
 * lots: building 0.55 [· (1 − 0.5 g)], garden 0.27, park 0.18, and the rest of the probability goes to parks;
-* a parking bay is taken with 0.6 [0.6 + 0.3 g]; pedestrians Poisson(6) [· (1 + g)]; bicyclists Poisson(0.9) [· (1 + g)];
+* a parking bay is taken with 0.6 [0.6 + 0.3 g]; pedestrians Poisson(4) on each pavement and Poisson(0.7) crossing (2 on a zebra) [· (1 + g)]; bicyclists Poisson(0.9) [· (1 + g)];
   signs Poisson(4) [· (1 − 0.5 g)]; street trees every 9–20 m on 45 % of the sides [· (1 + g)].
 """
 
@@ -80,8 +80,8 @@ class StreetLayout:
 
 def street_layout(rng: np.random.Generator, gap: float) -> StreetLayout:
     """Draw a layout; the module's docstring has the distributions."""
-    lane = rng.uniform(2.9, 3.5)
-    bays = rng.random(2) < 0.65
+    lane = rng.uniform(2.7, 3.3)
+    bays = rng.random(2) < 0.6
     left, right = lane + 2.1 * bays[0], lane + 2.1 * bays[1]
     pavement = (float(rng.uniform(1.6, 3.2)), float(rng.uniform(1.6, 3.2)))
     objects: list[Placed] = []
@@ -98,18 +98,18 @@ def street_layout(rng: np.random.Generator, gap: float) -> StreetLayout:
     for along in np.arange(-40, 41, 13):
         put("house" if rng.random() < 0.35 else "tree", LENGTH_M + rng.uniform(-3, 6), along, np.pi / 2, 11)
     if rng.random() < 0.6:
-        put("car", rng.uniform(7, 45), -lane / 2 + rng.normal(0, 0.2))
+        put("car", rng.uniform(6.5, 30), -lane / 2 + rng.normal(0, 0.2))
     for _ in range(rng.poisson(1.2)):
-        put("car", rng.uniform(9, 70), lane / 2 + rng.normal(0, 0.2), np.pi)
+        put("car", rng.uniform(8, 50), lane / 2 + rng.normal(0, 0.2), np.pi)
     for _ in range(rng.poisson(0.9 * (1 + gap))):
         if rng.random() < 0.65:
-            put("bicyclist", rng.uniform(6, 22), -lane + rng.uniform(0.5, 1.6), rng.normal(0, 0.15))
+            put("bicyclist", rng.uniform(5.5, 16), -lane + rng.uniform(0.5, 1.6), rng.normal(0, 0.15))
         else:
-            put("bicyclist", rng.uniform(7, 26), lane - rng.uniform(0.5, 1.4), np.pi + rng.normal(0, 0.15))
-    zebra = float(rng.uniform(8, 25)) if rng.random() < 0.25 else None
+            put("bicyclist", rng.uniform(6, 18), lane - rng.uniform(0.5, 1.4), np.pi + rng.normal(0, 0.15))
+    zebra = float(rng.uniform(6.5, 18)) if rng.random() < 0.25 else None
     for _ in range(rng.poisson(0.7 if zebra is None else 2.0)):
         across = rng.uniform(-left, right)
-        put("pedestrian", (zebra or rng.uniform(8, 28)) + rng.uniform(-0.9, 0.9), across, rng.choice((-1, 1)) * np.pi / 2)
+        put("pedestrian", (zebra or rng.uniform(6, 18)) + rng.uniform(-0.9, 0.9), across, rng.choice((-1, 1)) * np.pi / 2)
     return StreetLayout(
         curvature=float(np.clip(rng.normal(0, 1 / 220), -1 / 80, 1 / 80)),
         left_m=left,
@@ -177,7 +177,7 @@ def _kerb(rng: np.random.Generator, put: Put, gap: float, side: int, edge: float
         for along in np.arange(rng.uniform(7, 14), 110, pitch):
             put("tree", along + rng.uniform(-1, 1), side * (edge + 0.6), 0.0, rng.uniform(4.5, 8.5))
     for _ in range(rng.poisson(2.0 * (1 - 0.5 * gap))):
-        put("sign", rng.uniform(5.5, 38), near, rng.normal(0, 0.25))
+        put("sign", rng.uniform(5.5, 30), near, rng.normal(0, 0.25))
     if rng.random() < 0.3:
         put("traffic light", rng.uniform(8, 28), near)
     if rng.random() < 0.25:
@@ -187,14 +187,14 @@ def _kerb(rng: np.random.Generator, put: Put, gap: float, side: int, edge: float
         put("railings", rng.uniform(7, 25), side * (edge + 0.25), 0.0, rng.uniform(5, 12))
     if rng.random() < 0.3:
         put("bin", rng.uniform(6, 25), near)
-    for _ in range(rng.poisson(3.0 * (1 + gap))):
+    for _ in range(rng.poisson(4.0 * (1 + gap))):
         turn = rng.choice((0.0, np.pi)) + rng.normal(0, 0.3)
-        put("pedestrian", 5 + 40 * rng.random() ** 1.5, side * (edge + rng.uniform(0.75, wide - 0.2)), turn)
+        put("pedestrian", 5 + 32 * rng.random() ** 1.6, side * (edge + rng.uniform(0.75, wide - 0.2)), turn)
 
 
 def _parked(rng: np.random.Generator, put: Put, gap: float, side: int, edge: float) -> None:
     taken = min(0.6 + 0.3 * gap, 0.95)
-    for along in np.arange(rng.uniform(4, 9), 85, 6.0):
+    for along in np.arange(rng.uniform(3, 8), 85, 6.0):
         if rng.random() < taken:
             turn = (0.0 if side == LEFT or rng.random() < 0.2 else np.pi) + rng.normal(0, 0.02)
             put("car", along + rng.uniform(-0.4, 0.4), side * (edge - 1.05), turn)

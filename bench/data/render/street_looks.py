@@ -58,25 +58,35 @@ def colour(material: str) -> tuple[float, float, float]:
     return _PANE if name == "pane" else _COLOURS[material]
 
 
+def bsdf(material: str, look: Look, rng: np.random.Generator) -> dict[str, Any]:
+    """The material as Mitsuba's bsdf, seen from both sides."""
+    nested = _source_bsdf(material) if look == "source" else _target_bsdf(material, rng)
+    return {"type": "twosided", "nested": nested}
+
+
 # ---------------------------------------------------------------------------------------------- source
 
-_AMBIENT, _LAMP = 0.55, 0.6
+_AMBIENT, _LAMP, _LEAF_AMBIENT = 0.55, 0.6, 0.85
 SKY_SOURCE = (0.53, 0.73, 0.93)
 
 
-def source_entry(material: str) -> dict[str, Any]:
-    """``bsdf`` and ``emitter`` of a mesh: the ambient share is emitted, so that it has no noise and needs no rays.
+def ambient(material: str) -> dict[str, Any]:
+    """Emitter of a mesh in the source: the ambient share of its colour, which so needs no rays and has no noise.
 
-    Leaves are drawn with no lamp at all: in a flat look a crown is one flat shape.
+    Leaves take no lamp at all: in a flat look a crown is one flat shape.
     """
-    reflectance = tx.linear(colour(material))
-    flat = material.startswith(("leaf", "foliage"))
-    ambient, lamp = (0.85, 0.0) if flat else (_AMBIENT, _LAMP)
-    emitted = {"type": "rgb", "value": (ambient * reflectance).tolist()}
-    return {
-        "bsdf": {"type": "twosided", "nested": {"type": "diffuse", "reflectance": {"type": "rgb", "value": (lamp * reflectance).tolist()}}},
-        "emitter": {"type": "area", "radiance": emitted, "sampling_weight": 0.0},
-    }
+    share = _LEAF_AMBIENT if _is_leaf(material) else _AMBIENT
+    radiance = {"type": "rgb", "value": (share * tx.linear(colour(material))).tolist()}
+    return {"type": "area", "radiance": radiance, "sampling_weight": 0.0}
+
+
+def _source_bsdf(material: str) -> dict[str, Any]:
+    share = 0.0 if _is_leaf(material) else _LAMP
+    return _matt({"type": "rgb", "value": (share * tx.linear(colour(material))).tolist()})
+
+
+def _is_leaf(material: str) -> bool:
+    return material.startswith(("leaf", "foliage"))
 
 
 def source_light(view: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
@@ -92,7 +102,7 @@ def source_light(view: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
 # ---------------------------------------------------------------------------------------------- target
 
 
-def target_bsdf(material: str, rng: np.random.Generator) -> dict[str, Any]:
+def _target_bsdf(material: str, rng: np.random.Generator) -> dict[str, Any]:
     """Texture and gloss of a material; the colour varies a little from image to image."""
     name, _, index = material.rpartition(" ")
     base = np.clip(np.asarray(colour(material)) * rng.uniform(0.88, 1.1) + rng.normal(0, 0.015, 3), 0.02, 0.95)
@@ -103,22 +113,22 @@ def target_bsdf(material: str, rng: np.random.Generator) -> dict[str, Any]:
             "specular": 0.5, "clearcoat": 1.0, "clearcoat_gloss": 0.93,
         }  # fmt: skip
     if name == "pane":
-        return _gloss(tx.bitmap(_pane(rng)), 0.05)
-    if name in ("cloth", "awning", "skin", "hair"):
+        return _gloss(tx.bitmap(_pane(rng)), 0.12)
+    if name in ("cloth", "awning"):
         return _matt(tx.bitmap(tx.mottled(rng, base, 32, 0.4, 2)))
     if name in ("foliage", "leaf"):
         dark = 0.55 if name == "foliage" else 1.0
-        tones = [base * f for f in (0.5 * dark, 0.9 * dark, (1.25 * dark, 1.3 * dark, 0.9 * dark))]
+        tones = [base * f * dark for f in (0.6, 1.05, np.array((1.5, 1.45, 1.0)))]
         return _matt(tx.bitmap(tx.ramp(tx.noise(rng, 64, 6, 4, 0.8), np.clip(tones, 0, 1))))
     if material in _TEXTURED:
         texture, tile_m = _TEXTURED[material](rng, base)
         return _matt(tx.bitmap(texture, (1 / tile_m, 1 / tile_m)))
     if material in ("car glass", "headlamp", "tail lamp", "helmet") or name in ("fascia", "door"):
-        return _gloss(tx.rgb(base * (0.35 if material == "car glass" else 1)), 0.06)
+        return _gloss(tx.rgb(base * (0.35 if material == "car glass" else 1)), 0.2)
     if material == "hub":
         return {"type": "roughconductor", "material": "Al", "alpha": 0.3, "specular_reflectance": tx.rgb((0.8, 0.8, 0.8))}
     if "pole" in material or name == "sign" or material == "bin":
-        return _gloss(tx.rgb(base), 0.25)
+        return _gloss(tx.rgb(base), 0.5)
     return _matt(tx.rgb(base))
 
 
@@ -126,8 +136,9 @@ def _matt(reflectance: dict[str, Any]) -> dict[str, Any]:
     return {"type": "diffuse", "reflectance": reflectance}
 
 
-def _gloss(reflectance: dict[str, Any], alpha: float) -> dict[str, Any]:
-    return {"type": "roughplastic", "diffuse_reflectance": reflectance, "alpha": alpha}
+def _gloss(reflectance: dict[str, Any], roughness: float) -> dict[str, Any]:
+    """Under a clear surface; ``roughplastic`` would do too, but integrates its albedo for 0.06 s at each loading."""
+    return {"type": "principled", "base_color": reflectance, "roughness": roughness, "specular": 0.5}
 
 
 def _stained(texture: np.ndarray, rng: np.random.Generator, strength: float, cells: int = 2) -> np.ndarray:
@@ -136,8 +147,8 @@ def _stained(texture: np.ndarray, rng: np.random.Generator, strength: float, cel
 
 
 def _bricks(rng: np.random.Generator, base: np.ndarray) -> tuple[np.ndarray, float]:
-    wall = tx.bricks(rng, base, (0.6, 0.57, 0.5), side=256, rows=40, columns=14, gap=0.12)
-    return _stained(wall, rng, 0.5, 3), 3.3
+    wall = tx.bricks(rng, base, (0.6, 0.57, 0.5), side=128, rows=20, columns=7, gap=0.12)
+    return _stained(wall, rng, 0.5, 3), 1.7
 
 
 def _plaster(rng: np.random.Generator, base: np.ndarray) -> tuple[np.ndarray, float]:
@@ -223,13 +234,13 @@ def target_light(rng: np.random.Generator) -> dict[str, Any]:
         [np.sin(theta)[:, None] * np.cos(phi), np.sin(theta)[:, None] * np.sin(phi), np.cos(theta)[:, None] + 0 * phi], -1
     )
     clear = _clear_sky(mi, sun, rng.uniform(2.2, 5.0), direction)
-    cover = rng.choice((0.15, 0.45, 0.7, 1.0), p=(0.3, 0.3, 0.2, 0.2))
+    cover = rng.choice((0.15, 0.45, 0.7, 1.0), p=(0.4, 0.3, 0.15, 0.15))
     sky = _clouded(clear, direction, sun, cover, rng)
     weight = np.clip(direction[..., 2], 0, None) * np.sin(theta)[:, None]
     sky_irradiance = (sky * weight[..., None]).sum((0, 1)) * np.pi / rows * 2 * np.pi / columns
     through = {0.15: 1.0, 0.45: 1.0, 0.7: 0.5, 1.0: 0.0}[float(cover)] * rng.uniform(0.7, 1.2)
     warm = np.array([1.0, 0.93, 0.82]) * (1, 1 - 0.25 * (1 - np.sin(elevation)) ** 2, 1 - 0.6 * (1 - np.sin(elevation)) ** 2)
-    strength = 4.0 * through * sky_irradiance.mean() * warm
+    strength = 5.5 * through * sky_irradiance.mean() * warm
     sky[theta > np.pi / 2] = sky_irradiance / np.pi * 0.2
     light: dict[str, Any] = {"sky": _environment(mi, sky)}
     if through > 0:
@@ -273,10 +284,3 @@ def _environment(mi: Any, sky: np.ndarray) -> dict[str, Any]:
 
 
 _POLE_ON_Z = np.array([[1, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]], float)
-
-
-def entry(material: str, look: Look, rng: np.random.Generator) -> dict[str, Any]:
-    """What a mesh of ``material`` needs in its scene entry."""
-    if look == "source":
-        return source_entry(material)
-    return {"bsdf": {"type": "twosided", "nested": target_bsdf(material, rng)}}

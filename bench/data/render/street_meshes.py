@@ -55,6 +55,15 @@ def placed(x_m: float, y_m: float, z_m: float = 0.0, turn_rad: float = 0.0) -> n
 
 
 
+def facing(mesh: Mesh, eye: np.ndarray) -> Mesh:
+    """The mesh with its flat faces turned towards the point ``eye``; smooth ones stay, since they are closed."""
+    if mesh["smooth"]:
+        return mesh
+    a, b, c = mesh["vertices"][mesh["faces"]].transpose(1, 0, 2)
+    away = np.einsum("ij,ij->i", np.cross(b - a, c - a), eye - a) < 0
+    return mesh | {"faces": np.where(away[:, None], mesh["faces"][:, ::-1], mesh["faces"])}
+
+
 def quad(a: Point, b: Point, c: Point, d: Point) -> Mesh:
     """The parallelogram a b c d, counter-clockwise seen from outside; u along ab, v along ad, in metres."""
     corners = np.array([a, b, c, d], float)
@@ -75,14 +84,21 @@ def wall(a: Point, b: Point, z0: float, z1: float) -> Mesh:
     return mesh | {"uv": mesh["uv"] + (0.0, z0)}
 
 
+_BLOCK_CORNERS = np.array(
+    [[0, 1, 5, 4], [1, 3, 7, 5], [3, 2, 6, 7], [2, 0, 4, 6], [4, 5, 7, 6], [2, 3, 1, 0]]
+)  # four walls, top, bottom; corner number = x + 2 y + 4 z
+_BLOCK_FACES = (4 * np.arange(6)[:, None, None] + np.array([[0, 1, 2], [0, 2, 3]])).reshape(-1, 3)
+
+
 def block(low: Point, high: Point) -> Mesh:
-    """An axis-parallel box between two corners, texture coordinates in metres."""
+    """An axis-parallel box between two corners; u along the ground, v = z on the walls, in metres."""
     (x0, y0, z0), (x1, y1, z1) = low, high
-    ground = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
-    sides = [wall(a, b, z0, z1) for a, b in zip(ground, [*ground[1:], ground[0]], strict=True)]
-    top = quad((x0, y0, z1), (x1, y0, z1), (x1, y1, z1), (x0, y1, z1))
-    bottom = quad((x0, y1, z0), (x1, y1, z0), (x1, y0, z0), (x0, y0, z0))
-    return merged([*sides, top, bottom])
+    x, y, z = np.tile((x0, x1), 4), np.tile(np.repeat((y0, y1), 2), 2), np.repeat((z0, z1), 4)
+    corners = np.column_stack([x, y, z])[_BLOCK_CORNERS]
+    uv = np.stack([corners[..., 0], corners[..., 2]], axis=-1)
+    uv[1::2, :, 0] = corners[1::2, :, 1]
+    uv[4:] = corners[4:, :, :2]
+    return {"vertices": corners.reshape(-1, 3), "faces": _BLOCK_FACES, "uv": uv.reshape(-1, 2), "smooth": False}
 
 
 def loft(rings: np.ndarray, closed: bool = True, smooth: bool = True) -> Mesh:
@@ -131,9 +147,9 @@ def disc(centre: Point, radius: float, facing: Point, sides: int = 14) -> Mesh:
     return polygon(np.asarray(centre) + flat[:, :1] * right + flat[:, 1:] * np.array([0.0, 0.0, 1.0]), flat)
 
 
-def blob(centre: Point, radii: Point, rng: np.random.Generator) -> Mesh:
+def blob(centre: Point, radii: Point, sides: int, rng: np.random.Generator) -> Mesh:
     """A bumpy ellipsoid: foliage."""
-    bumpy = displaced(superellipsoid((1.0, 1.0, 1.0), 1.0, 1.0, 14), rng, amplitude=0.12, wavelength=1.0)
+    bumpy = displaced(superellipsoid((1.0, 1.0, 1.0), 1.0, 1.0, sides), rng, amplitude=0.12, wavelength=1.0)
     return bumpy | {"vertices": bumpy["vertices"] * radii + centre}
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.data.render.street_meshes import Model, block, capsule, ellipsoid, rod
+from bench.data.render.meshes import moved, rotation, torus
+from bench.data.render.street_meshes import Model, block, capsule, ellipsoid, placed, rod
 
 
 def pedestrian(cloth: tuple[str, str], rng: np.random.Generator) -> Model:
@@ -57,10 +58,8 @@ def bicyclist(cloth: tuple[str, str], frame: str, rng: np.random.Generator) -> M
     model = Model()
     skin = f"skin {rng.integers(3)}"
     for y in (-0.52, 0.52):
-        angle = np.linspace(0, 2 * np.pi, 19)
-        rim = np.column_stack([np.zeros(19), y + 0.33 * np.cos(angle), 0.345 + 0.33 * np.sin(angle)])
-        model.add("rubber", *(rod(rim[i : i + 2], 0.022, 5) for i in range(18)))
-        for turn in angle[:6]:
+        model.add("rubber", moved(torus(0.33, 0.024, 20, 6), placed(0.0, y, 0.345) @ rotation((0, 1, 0), np.pi / 2)))
+        for turn in np.linspace(0, np.pi, 5, endpoint=False):
             spoke = 0.33 * np.array([0, np.cos(turn), np.sin(turn)])
             model.add("hub", rod([(0, y, 0.345) - spoke, (0, y, 0.345) + spoke], 0.005, 3))
     crank, seat, head, bar = (0, -0.08, 0.3), (0, -0.22, 0.9), (0, 0.36, 0.88), (0, 0.38, 1.02)
