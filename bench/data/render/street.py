@@ -15,7 +15,8 @@ mask) for every car, pedestrian and bicyclist of which at least 20 pixels are se
 ``camera_height_m`` above the road, ``up``. The road is the plane z = 0; its markings lie 3 mm above it.
 
 Layouts and what ``layout_gap`` changes: :mod:`bench.data.render.street_layout`; the two looks:
-:mod:`bench.data.render.street_looks`. Nothing moves, nothing is reflected on wet roads, and it is never night.
+:mod:`bench.data.render.street_looks` and :mod:`bench.data.render.street_sky`. The air is clear, nothing moves,
+nothing is wet, and it is never night.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ from bench.data.render.street_buildings import WALLS, building, garden_wall
 from bench.data.render.street_cars import car
 from bench.data.render.street_furniture import bollard, fence, hedge, lamp, litter_bin, sign, traffic_light, tree
 from bench.data.render.street_layout import LEFT, LENGTH_M, RIGHT, Placed, StreetLayout, car_kind, street_layout
-from bench.data.render.street_looks import CLOTHS, PAINTS, ambient, bsdf, source_light, target_light
+from bench.data.render.street_looks import CLOTHS, PAINTS, ambient, bsdf
 from bench.data.render.street_meshes import Model, facing, loft, placed
 from bench.data.render.street_people import bicyclist, pedestrian
+from bench.data.render.street_sky import source_light, target_light
 
 CLASS_NAMES = (
     "Sky", "Building", "Pole", "Road", "Pavement", "Tree", "SignSymbol", "Fence", "Car", "Pedestrian", "Bicyclist",
@@ -73,7 +75,9 @@ class StreetGenerator(Generator):
         self, layout: StreetLayout, look: Look, rng: np.random.Generator
     ) -> tuple[dict[str, Any], dict[str, Part]]:
         models: dict[tuple[int, int], Model] = {}  # by (class, instance); −1 = without a class
-        standing = [(class_id, _stood(layout, item, model)) for item in layout.objects for class_id, model in _models(item)]
+        standing = [
+            (class_id, _stood(layout, item, model)) for item in layout.objects for class_id, model in _models(item)
+        ]
         n_instances = 0
         for class_id, model in _ground(layout) + standing:
             thing = class_id in (CAR, PEDESTRIAN, BICYCLIST)
@@ -87,9 +91,10 @@ class StreetGenerator(Generator):
                 if material not in scene:
                     scene[material] = bsdf(material, look, rng)
                 name = f"shape {len(parts)}"
-                scene[name] = {"type": "mesh", **mesh, "bsdf": {"type": "ref", "id": material}}
+                # Lamps of a surface shine to its front alone; turned in both looks, so that depths are equal bit by bit.
+                scene[name] = {"type": "mesh", **facing(mesh, pose[:3, 3]), "bsdf": {"type": "ref", "id": material}}
                 if look == "source":
-                    scene[name] |= facing(mesh, pose[:3, 3]) | {"emitter": ambient(material)}
+                    scene[name]["emitter"] = ambient(material)
                 parts[name] = Part(class_id, instance)
         return scene, parts
 
@@ -97,9 +102,6 @@ class StreetGenerator(Generator):
         if look == "source":  # the flat sky is an emitter: it must be seen
             return {"type": "direct", "emitter_samples": 1, "bsdf_samples": 0, "hide_emitters": False}
         return {"type": "path", "max_depth": 6, "rr_depth": 4}
-
-
-GENERATOR = StreetGenerator()
 
 
 # ---------------------------------------------------------------------------------------------- objects
@@ -176,7 +178,9 @@ def _ground(layout: StreetLayout) -> list[tuple[int, Model]]:
     edges = zip((LEFT, RIGHT), (layout.left_m, layout.right_m), layout.pavement_m, layout.paved, strict=True)
     for side, edge, wide, paved in edges:
         at = [side * (edge + d) for d in (0.0, 0.14, wide, wide + 45.0)]
-        pavement.add("kerb", _strip(layout, (at[0], 0.0), (at[0], KERB_M)), _strip(layout, (at[0], KERB_M), (at[1], KERB_M)))
+        pavement.add(
+            "kerb", _strip(layout, (at[0], 0.0), (at[0], KERB_M)), _strip(layout, (at[0], KERB_M), (at[1], KERB_M))
+        )
         pavement.add("slabs", _strip(layout, (at[1], KERB_M), (at[2], KERB_M)))
         behind = _strip(layout, (at[2], KERB_M), (at[3], KERB_M))
         if paved:

@@ -12,20 +12,36 @@ import numpy as np
 from bench.data.render.meshes import Mesh
 from bench.data.render.street_meshes import Model, block, polygon, quad, wall
 
-WALLS = ("brick red", "brick yellow", "brick brown", "plaster white", "plaster cream", "plaster grey", "concrete", "stone")
+WALLS = (
+    "brick red",
+    "brick yellow",
+    "brick brown",
+    "plaster white",
+    "plaster cream",
+    "plaster grey",
+    "concrete",
+    "stone",
+)
 N_PANES = 8
 """Kinds of window panes (what is seen behind them): materials ``pane k``."""
+_STOREYS = {"terrace": (2, 3), "shop": (2, 4), "house": (2, 2), "flats": (4, 6)}
 _UNIT = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], float)
 
 
 def building(kind: str, length_m: float, finish: str, rng: np.random.Generator) -> Model:
     """``kind``: ``terrace``, ``shop``, ``house`` or ``flats``; ``finish``: one of :data:`WALLS`."""
     model = Model()
-    storeys = {"terrace": rng.integers(2, 4), "shop": rng.integers(2, 5), "house": 2, "flats": rng.integers(4, 7)}[kind]
+    fewest, most = _STOREYS[kind]
+    storeys = int(rng.integers(fewest, most + 1))
     storey = rng.uniform(2.7, 3.3)
     deep, high = rng.uniform(8, 11), storeys * storey + 0.4
     shift = rng.uniform(0, 8, 2)
-    for a, b in (((0, length_m), (0, 0)), ((0, 0), (deep, 0)), ((deep, 0), (deep, length_m)), ((deep, length_m), (0, length_m))):
+    for a, b in (
+        ((0, length_m), (0, 0)),
+        ((0, 0), (deep, 0)),
+        ((deep, 0), (deep, length_m)),
+        ((deep, length_m), (0, length_m)),
+    ):
         side = wall(a, b, 0, high)
         model.add(finish, side | {"uv": side["uv"] + shift})
     flat = kind == "flats" or (kind == "shop" and rng.random() < 0.5)
@@ -61,7 +77,9 @@ def building(kind: str, length_m: float, finish: str, rng: np.random.Generator) 
     return model
 
 
-def _roof(model: Model, finish: str, length: float, deep: float, high: float, flat: bool, rng: np.random.Generator) -> None:
+def _roof(
+    model: Model, finish: str, length: float, deep: float, high: float, flat: bool, rng: np.random.Generator
+) -> None:
     if flat:
         model.add("stone", block((-0.15, -0.02, high), (deep, length + 0.02, high + 0.25)))
         return
@@ -71,24 +89,39 @@ def _roof(model: Model, finish: str, length: float, deep: float, high: float, fl
     drop = over * rise / (deep / 2)
     if rng.random() < 0.3:  # the gable faces the road
         rise = min(length / 2 * 0.9, 4.0)
-        slope = [((-over, 0 - 0.2, high), (deep, -0.2, high)), ((deep, length + 0.2, high), (-over, length + 0.2, high))]
+        slope = [
+            ((-over, 0 - 0.2, high), (deep, -0.2, high)),
+            ((deep, length + 0.2, high), (-over, length + 0.2, high)),
+        ]
         for (a, b), ridge in zip(slope, ((deep, -over), (-over, deep)), strict=True):
             model.add(tiles, quad(a, b, (ridge[0], length / 2, high + rise), (ridge[1], length / 2, high + rise)))
         gable = np.array([(0, length, high), (0, 0, high), (0, length / 2, high + rise * 0.97)])
         model.add(finish, polygon(gable, gable[:, 1:]))
     else:
         ridge_z = high + rise
-        front = quad((-over, length, high - drop), (-over, 0, high - drop), (deep / 2, 0, ridge_z), (deep / 2, length, ridge_z))
-        back = quad((deep + over, 0, high - drop), (deep + over, length, high - drop), (deep / 2, length, ridge_z), (deep / 2, 0, ridge_z))
+        front = quad(
+            (-over, length, high - drop), (-over, 0, high - drop), (deep / 2, 0, ridge_z), (deep / 2, length, ridge_z)
+        )
+        back = quad(
+            (deep + over, 0, high - drop),
+            (deep + over, length, high - drop),
+            (deep / 2, length, ridge_z),
+            (deep / 2, 0, ridge_z),
+        )
         model.add(tiles, front, back)
         for y in (0.0, length):
             gable = np.array([(0, y, high), (deep, y, high), (deep / 2, y, ridge_z)])
             model.add(finish, polygon(gable, gable[:, ::2]))
-        model.add("frame white", block((-over - 0.05, 0, high - drop - 0.12), (-over + 0.04, length, high - drop + 0.04)))
+        model.add(
+            "frame white", block((-over - 0.05, 0, high - drop - 0.12), (-over + 0.04, length, high - drop + 0.04))
+        )
     for y in rng.uniform(0.1, 0.9, rng.integers(1, 3)) * length:
         chimney = block((deep / 2 - 0.4, y - 0.5, high), (deep / 2 + 0.4, y + 0.5, high + rise + 1.1))
         model.add("brick red" if finish.startswith("plaster") else finish, chimney)
-        pots = [block((deep / 2 - 0.12, y + d - 0.1, high + rise + 1.1), (deep / 2 + 0.12, y + d + 0.1, high + rise + 1.45)) for d in (-0.25, 0.25)]
+        pots = [
+            block((deep / 2 - 0.12, y + d - 0.1, high + rise + 1.1), (deep / 2 + 0.12, y + d + 0.1, high + rise + 1.45))
+            for d in (-0.25, 0.25)
+        ]
         model.add("pot", *pots)
 
 
@@ -96,7 +129,12 @@ def _window(model: Model, y: float, z: float, wide: float, tall: float, trim: st
     """Frame, two panes behind it, a bar across, a sill."""
     x = -0.04
     a, b = y - wide / 2, y + wide / 2
-    frame = [((a, z), (a + 0.07, z + tall)), ((b - 0.07, z), (b, z + tall)), ((a, z), (b, z + 0.07)), ((a, z + tall - 0.07), (b, z + tall))]
+    frame = [
+        ((a, z), (a + 0.07, z + tall)),
+        ((b - 0.07, z), (b, z + tall)),
+        ((a, z), (b, z + 0.07)),
+        ((a, z + tall - 0.07), (b, z + tall)),
+    ]
     frame.append(((a, z + tall / 2 - 0.03), (b, z + tall / 2 + 0.03)))
     model.add(trim, *(block((x - 0.03, y0, z0), (0.01, y1, z1)) for (y0, z0), (y1, z1) in frame))
     model.add(f"pane {rng.integers(N_PANES)}", _pane(a, b, z, z + tall, x + 0.02))
@@ -109,11 +147,13 @@ def _pane(y0: float, y1: float, z0: float, z1: float, x: float) -> Mesh:
     return mesh | {"uv": _UNIT}
 
 
-def _gable_window(model: Model, y: float, x: float, z: float, wide: float, tall: float, trim: str, rng: np.random.Generator) -> None:
+def _gable_window(
+    model: Model, y: float, x: float, z: float, wide: float, tall: float, trim: str, rng: np.random.Generator
+) -> None:
     out = -1 if y == 0 else 1
     low, high = sorted((y, y + out * 0.04))
     model.add(trim, block((x - wide / 2, low, z), (x + wide / 2, high, z + tall)))
-    a, b = (x - wide / 2 + 0.07, x + wide / 2 - 0.07)[::1 if out < 0 else -1]
+    a, b = (x - wide / 2 + 0.07, x + wide / 2 - 0.07)[:: 1 if out < 0 else -1]
     y += out * 0.05
     mesh = quad((a, y, z + 0.07), (b, y, z + 0.07), (b, y, z + tall - 0.07), (a, y, z + tall - 0.07))
     model.add(f"pane {rng.integers(N_PANES)}", mesh | {"uv": _UNIT})

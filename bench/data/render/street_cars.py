@@ -148,4 +148,6 @@ def _trim(model: Model, paint: str, length: float, half_width: float, belt: floa
     y0, y1, z = nose + 0.06, tail - 0.06, low + 0.24
     model.add("plate front", quad((plate, y0, z), (-plate, y0, z), (-plate, y0, z + 0.13), (plate, y0, z + 0.13)))
     model.add("plate rear", quad((-plate, y1, z), (plate, y1, z), (plate, y1, z + 0.13), (-plate, y1, z + 0.13)))
-    model.add("dark", block((-half_width * 0.8, -0.42 * length, low - 0.06), (half_width * 0.8, 0.42 * length, low + 0.1)))
+    model.add(
+        "dark", block((-half_width * 0.8, -0.42 * length, low - 0.06), (half_width * 0.8, 0.42 * length, low + 0.1))
+    )

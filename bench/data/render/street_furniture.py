@@ -1,7 +1,8 @@
 """What stands along the road of the pair ``street``: trees, hedges, lamps, signs, traffic lights, bollards, fences.
 
-Each function returns a :class:`~bench.data.render.street_meshes.Model` at the origin; ``signs`` come as two models, pole
-and plate, since they are two classes. Trees are a trunk with boughs and a crown of bumpy blobs under loose leaves.
+Each function returns a :class:`~bench.data.render.street_meshes.Model` at the origin; signs and traffic lights are two
+models, post and head, since those are two classes. A tree is a trunk with boughs under a crown of bumpy blobs strewn
+with loose leaves.
 """
 
 from __future__ import annotations
@@ -18,18 +19,32 @@ N_FOLIAGE = 3
 def tree(height_m: float, detail: float, rng: np.random.Generator) -> Model:
     """A broad-leaved tree, or (one in six) a slim conifer; ``detail`` ≤ 1 makes leaves fewer and larger."""
     model = Model()
-    kind = rng.integers(N_FOLIAGE)
+    kind = int(rng.integers(N_FOLIAGE))
     if rng.random() < 1 / 6:
         model.add("bark", rod([(0, 0, 0), (0, 0, 0.5 * height_m)], (0.14, 0.09)))
         tiers = 5
         for i in range(tiers):
             share = i / tiers
             radius = 0.2 * height_m * (1 - share) + 0.15
-            _crown(model, kind, (0, 0, height_m * (0.18 + 0.78 * share)), (radius, radius, 0.16 * height_m), 70, detail, rng)
+            _crown(
+                model,
+                kind,
+                (0, 0, height_m * (0.18 + 0.78 * share)),
+                (radius, radius, 0.16 * height_m),
+                110,
+                detail,
+                rng,
+            )
         return model
     fork = height_m * rng.uniform(0.28, 0.4)
     bend = rng.normal(0, 0.12, 2)
-    model.add("bark", rod([(0, 0, -0.1), (*bend / 2, fork / 2), (*bend, fork), (*(1.6 * bend), 1.5 * fork)], (0.026 * height_m, 0.021 * height_m, 0.018 * height_m, 0.01 * height_m)))
+    model.add(
+        "bark",
+        rod(
+            [(0, 0, -0.1), (*bend / 2, fork / 2), (*bend, fork), (*(1.6 * bend), 1.5 * fork)],
+            (0.026 * height_m, 0.021 * height_m, 0.018 * height_m, 0.01 * height_m),
+        ),
+    )
     spread = height_m * rng.uniform(0.2, 0.32)
     for i in range(rng.integers(6, 9)):
         angle = 2.4 * i + rng.uniform(-0.4, 0.4)
@@ -38,24 +53,24 @@ def tree(height_m: float, detail: float, rng: np.random.Generator) -> Model:
         radius = spread * rng.uniform(0.5, 0.75)
         if detail > 0.5:
             model.add("bark", rod([(*bend, fork), centre], (0.012 * height_m, 0.004 * height_m), 5))
-        _crown(model, kind, centre, (radius, radius, 0.8 * radius), 110, detail, rng)
+        _crown(model, kind, centre, (radius, radius, 0.8 * radius), 170, detail, rng)
     return model
 
 
 def hedge(length_m: float, rng: np.random.Generator) -> Model:
     """A clipped hedge along y, 1 to 1.6 m high."""
     model = Model()
-    kind = rng.integers(N_FOLIAGE)
+    kind = int(rng.integers(N_FOLIAGE))
     height, n = rng.uniform(1.0, 1.6), max(1, round(length_m / 1.2))
     for y in (np.arange(n) + 0.5) * length_m / n:
-        _crown(model, kind, (0, y, 0.5 * height), (0.42, 0.75 * length_m / n, 0.58 * height), 45, 1.0, rng)
+        _crown(model, kind, (0, y, 0.5 * height), (0.42, 0.75 * length_m / n, 0.58 * height), 80, 1.0, rng)
     return model
 
 
 def _crown(
     model: Model, kind: int, centre: Point, radii: Point, n_leaves: int, detail: float, rng: np.random.Generator
 ) -> None:
-    n, size_m = max(8, round(n_leaves * detail)), (0.22 + 0.09 * max(radii)) / np.sqrt(detail)
+    n, size_m = max(8, round(n_leaves * detail)), (0.18 + 0.07 * max(radii)) / np.sqrt(detail)
     model.add(f"foliage {kind}", blob(centre, radii, 14 if detail > 0.5 else 8, rng))
     model.add(f"leaf {kind}", leaves(centre, radii, n, size_m, rng))
 
@@ -84,7 +99,7 @@ def litter_bin() -> Model:
 
 
 def sign(rng: np.random.Generator) -> tuple[Model, Model]:
-    """Pole and plate of a road sign that faces −y: a disc, a triangle, a rectangle of direction signs or a blue board."""
+    """Pole and plate of a road sign that faces −y: two kinds of discs, a triangle, two of boards."""
     pole, plate = Model(), Model()
     kind = rng.integers(5)
     height = rng.uniform(2.2, 2.9)
@@ -96,7 +111,9 @@ def sign(rng: np.random.Generator) -> tuple[Model, Model]:
         plate.add("sign black", block((-0.1, front - 0.02, height - 0.16), (0.1, front - 0.014, height + 0.16)))
     elif kind == 1:
         plate.add("sign red", *_coin(height, size))
-        plate.add("sign white", block((-0.7 * size, front - 0.02, height - 0.09), (0.7 * size, front - 0.014, height + 0.09)))
+        plate.add(
+            "sign white", block((-0.7 * size, front - 0.02, height - 0.09), (0.7 * size, front - 0.014, height + 0.09))
+        )
     elif kind == 2:
         plate.add("sign red", _triangle(height, 1.25 * size, front))
         plate.add("sign white", _triangle(height, 0.85 * size, front - 0.014))
@@ -108,13 +125,18 @@ def sign(rng: np.random.Generator) -> tuple[Model, Model]:
         plate.add(colour, block((-wide, front, height - high), (wide, -0.055, height + high)))
         for row in np.linspace(-0.6, 0.6, 3) * high:
             x1 = wide * rng.uniform(0.1, 0.8)
-            plate.add(ink, block((-0.85 * wide, front - 0.01, height + row - 0.07), (x1, front - 0.004, height + row + 0.07)))
+            plate.add(
+                ink, block((-0.85 * wide, front - 0.01, height + row - 0.07), (x1, front - 0.004, height + row + 0.07))
+            )
     pole.add("pole", rod([(0, 0, 0), (0, 0, height + 0.3)], 0.05))
     return pole, plate
 
 
 def _coin(height: float, radius: float) -> list[Mesh]:
-    return [rod([(0, -0.055, height), (0, -0.075, height)], radius, 20), disc((0, -0.08, height), radius, (0, -1, 0), 20)]
+    return [
+        rod([(0, -0.055, height), (0, -0.075, height)], radius, 20),
+        disc((0, -0.08, height), radius, (0, -1, 0), 20),
+    ]
 
 
 def _triangle(height: float, side: float, y: float) -> Mesh:

@@ -12,8 +12,12 @@ edge, a house behind a front garden, or a park. Distributions (layout gap g = 0;
 * curvature N(0, 1/220) per metre, cut at ±1/80; fx = fy = 0.80–1.0 image widths [· (1 + 0.3 g)];
 * camera 1.35–1.65 m high [+ 0.8 g m: a van's driver], yaw ±8°, pitch N(0, 1.5°) [+ 4 g ° down], roll N(0, 0.7°);
 * lots: building 0.55 [· (1 − 0.5 g)], garden 0.27, park 0.18, and the rest of the probability goes to parks;
-* a parking bay is taken with 0.6 [0.6 + 0.3 g]; pedestrians Poisson(4) on each pavement and Poisson(0.7) crossing (2 on a zebra) [· (1 + g)]; bicyclists Poisson(0.9) [· (1 + g)];
-  signs Poisson(4) [· (1 − 0.5 g)]; street trees every 9–20 m on 45 % of the sides [· (1 + g)].
+* a parking bay is taken with 0.6 [+ 0.3 g, at most 0.95]; cars ahead in the lane 0.6, oncoming Poisson(1.2);
+* pedestrians Poisson(4) on each pavement [· (1 + g)] and Poisson(0.7) crossing, 2 on a zebra; bicyclists Poisson(0.9)
+  [· (1 + g)];
+* signs Poisson(2) on each kerb [· (1 − 0.5 g)]; street trees every 9–20 m on 45 % of the kerbs [· (1 + g)].
+
+Factors 1 − 0.5 g end at 0.
 """
 
 from __future__ import annotations
@@ -68,7 +72,9 @@ class StreetLayout:
     focal: float
     objects: tuple[Placed, ...]
 
-    def pose(self, along_m: float | np.ndarray, across_m: float | np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def pose(
+        self, along_m: float | np.ndarray, across_m: float | np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """World x, y in metres and heading φ (clockwise seen from above) at road coordinates."""
         heading = self.curvature * np.asarray(along_m, float)
         arc = np.asarray(along_m, float)
@@ -95,8 +101,8 @@ def street_layout(rng: np.random.Generator, gap: float) -> StreetLayout:
         _kerb(rng, put, gap, side, edge, wide)
         if bay:
             _parked(rng, put, gap, side, edge)
-    for along in np.arange(-40, 41, 13):
-        put("house" if rng.random() < 0.35 else "tree", LENGTH_M + rng.uniform(-3, 6), along, np.pi / 2, 11)
+    for across in range(-40, 41, 13):  # the end of the view
+        put("house" if rng.random() < 0.35 else "tree", LENGTH_M + rng.uniform(-3, 6), across, np.pi / 2, 11)
     if rng.random() < 0.6:
         put("car", rng.uniform(6.5, 30), -lane / 2 + rng.normal(0, 0.2))
     for _ in range(rng.poisson(1.2)):
@@ -108,8 +114,8 @@ def street_layout(rng: np.random.Generator, gap: float) -> StreetLayout:
             put("bicyclist", rng.uniform(6, 18), lane - rng.uniform(0.5, 1.4), np.pi + rng.normal(0, 0.15))
     zebra = float(rng.uniform(6.5, 18)) if rng.random() < 0.25 else None
     for _ in range(rng.poisson(0.7 if zebra is None else 2.0)):
-        across = rng.uniform(-left, right)
-        put("pedestrian", (zebra or rng.uniform(6, 18)) + rng.uniform(-0.9, 0.9), across, rng.choice((-1, 1)) * np.pi / 2)
+        along, aside = (zebra or rng.uniform(6, 18)) + rng.uniform(-0.9, 0.9), rng.uniform(-left, right)
+        put("pedestrian", along, aside, float(rng.choice((-1, 1))) * np.pi / 2)
     return StreetLayout(
         curvature=float(np.clip(rng.normal(0, 1 / 220), -1 / 80, 1 / 80)),
         left_m=left,
@@ -133,7 +139,7 @@ def _lots(rng: np.random.Generator, put: Put, gap: float, side: int, edge: float
     along = rng.uniform(-14, -6)
     face = 0.0 if side == RIGHT else np.pi
     while along < LENGTH_M - 12:
-        built = 0.55 * (1 - 0.5 * gap)
+        built = 0.55 * max(0.0, 1 - 0.5 * gap)
         lot = rng.choice(3, p=(built, 0.27, 0.73 - built))
         if lot == 0:
             kind = str(rng.choice(("terrace", "shop", "flats"), p=(0.45, 0.4, 0.15)))
@@ -146,7 +152,9 @@ def _lots(rng: np.random.Generator, put: Put, gap: float, side: int, edge: float
             length = rng.uniform(11, 16)
             setback = rng.uniform(3.5, 6.5)
             _front(put, "house", along + 1.5, side * (edge + setback), face, length - 3)
-            border = str(rng.choice(("panels", "pickets", "railings", "garden wall", "hedge"), p=(0.26, 0.2, 0.24, 0.12, 0.18)))
+            border = str(
+                rng.choice(("panels", "pickets", "railings", "garden wall", "hedge"), p=(0.26, 0.2, 0.24, 0.12, 0.18))
+            )
             put(border, along + length / 2, side * (edge + 0.15), 0.0, length - 1.2)
             if rng.random() < 0.5:
                 put("tree", along + rng.uniform(2, 9), side * (edge + rng.uniform(1.2, 2.2)), 0.0, rng.uniform(3.5, 6))
@@ -154,7 +162,13 @@ def _lots(rng: np.random.Generator, put: Put, gap: float, side: int, edge: float
         else:
             length = rng.uniform(14, 30)
             if rng.random() < 0.75:
-                put(str(rng.choice(("panels", "railings", "hedge"), p=(0.3, 0.5, 0.2))), along + length / 2, side * (edge + 0.2), 0.0, length)
+                put(
+                    str(rng.choice(("panels", "railings", "hedge"), p=(0.3, 0.5, 0.2))),
+                    along + length / 2,
+                    side * (edge + 0.2),
+                    0.0,
+                    length,
+                )
             for _ in range(rng.integers(3, 7)):
                 put("tree", along + rng.uniform(0, length), side * (edge + rng.uniform(2, 14)), 0.0, rng.uniform(5, 11))
             along += length
@@ -176,7 +190,7 @@ def _kerb(rng: np.random.Generator, put: Put, gap: float, side: int, edge: float
         pitch = rng.uniform(9, 20)
         for along in np.arange(rng.uniform(7, 14), 110, pitch):
             put("tree", along + rng.uniform(-1, 1), side * (edge + 0.6), 0.0, rng.uniform(4.5, 8.5))
-    for _ in range(rng.poisson(2.0 * (1 - 0.5 * gap))):
+    for _ in range(rng.poisson(2.0 * max(0.0, 1 - 0.5 * gap))):
         put("sign", rng.uniform(5.5, 30), near, rng.normal(0, 0.25))
     if rng.random() < 0.3:
         put("traffic light", rng.uniform(8, 28), near)

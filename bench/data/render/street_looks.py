@@ -1,11 +1,11 @@
-"""The two looks of the pair ``street``: what each material, the sky and the sun are.
+"""The materials of the pair ``street`` in its two looks; light and sky are in :mod:`bench.data.render.street_sky`.
 
 ``source``, a cheap engine: every material is one uniform colour, shaded by L = c·(a + b·max(0, n·l)) from one lamp
-behind the camera; no bounce, no texture, no gloss, one flat blue sky.
+behind the camera; no bounce, no texture, no gloss.
 
-``target``: textures in metres (bricks, plaster, asphalt with patches and worn wheel tracks, slabs, boards, tiles,
-leaves), glossy paint and panes, a measured sky (Hosek and Wilkie 2012, Mitsuba's ``sunsky``) under which clouds drift, and a
-sun whose strength follows the clouds. The sun is a directional lamp, not a disc: no caustics, hence no fireflies.
+``target``: textures in metres (bricks, plaster, asphalt with patches and cracks, slabs, boards, tiles,
+leaves), glossy paint and panes. Deviation: no gloss is sharper than a roughness of 0.3, since at 64 samples a pixel the
+reflected sun would leave bright specks.
 """
 
 from __future__ import annotations
@@ -30,11 +30,16 @@ _COLOURS: dict[str, tuple[float, float, float]] = {
     "kerb": (0.62, 0.61, 0.58), "slabs": (0.6, 0.58, 0.55), "grass": (0.36, 0.47, 0.2),
     "brick red": (0.56, 0.27, 0.2), "brick yellow": (0.66, 0.56, 0.4), "brick brown": (0.42, 0.3, 0.23),
     "plaster white": (0.86, 0.85, 0.81), "plaster cream": (0.82, 0.74, 0.58), "plaster grey": (0.62, 0.62, 0.6),
-    "concrete": (0.56, 0.55, 0.52), "stone": (0.7, 0.67, 0.58), "tiles 0": (0.34, 0.33, 0.35), "tiles 1": (0.5, 0.27, 0.2),
-    "frame white": (0.9, 0.9, 0.88), "frame dark": (0.2, 0.19, 0.18), "pot": (0.6, 0.35, 0.25), "dark": (0.09, 0.09, 0.1),
-    "door 0": (0.5, 0.1, 0.1), "door 1": (0.1, 0.2, 0.4), "door 2": (0.1, 0.3, 0.2), "door 3": (0.15, 0.14, 0.14), "door 4": (0.85, 0.84, 0.8),
-    "fascia 0": (0.14, 0.3, 0.22), "fascia 1": (0.5, 0.1, 0.12), "fascia 2": (0.12, 0.2, 0.42), "fascia 3": (0.16, 0.15, 0.15), "fascia 4": (0.75, 0.5, 0.15),
-    "awning 0": (0.7, 0.2, 0.16), "awning 1": (0.2, 0.4, 0.3), "awning 2": (0.8, 0.75, 0.65), "lettering": (0.92, 0.9, 0.8),
+    "concrete": (0.56, 0.55, 0.52), "stone": (0.7, 0.67, 0.58), "tiles 0": (0.34, 0.33, 0.35),
+    "tiles 1": (0.5, 0.27, 0.2),
+    "frame white": (0.9, 0.9, 0.88), "frame dark": (0.2, 0.19, 0.18), "pot": (0.6, 0.35, 0.25),
+    "dark": (0.09, 0.09, 0.1),
+    "door 0": (0.5, 0.1, 0.1), "door 1": (0.1, 0.2, 0.4), "door 2": (0.1, 0.3, 0.2), "door 3": (0.15, 0.14, 0.14),
+    "door 4": (0.85, 0.84, 0.8),
+    "fascia 0": (0.14, 0.3, 0.22), "fascia 1": (0.5, 0.1, 0.12), "fascia 2": (0.12, 0.2, 0.42),
+    "fascia 3": (0.16, 0.15, 0.15), "fascia 4": (0.75, 0.5, 0.15),
+    "awning 0": (0.7, 0.2, 0.16), "awning 1": (0.2, 0.4, 0.3), "awning 2": (0.8, 0.75, 0.65),
+    "lettering": (0.92, 0.9, 0.8),
     "bark": (0.36, 0.29, 0.22), "pole": (0.5, 0.52, 0.53), "dark pole": (0.16, 0.17, 0.18), "white": (0.9, 0.9, 0.9),
     "boards": (0.48, 0.36, 0.25), "picket": (0.9, 0.9, 0.87), "railing": (0.14, 0.16, 0.16), "bin": (0.16, 0.25, 0.19),
     "sign red": (0.78, 0.1, 0.1), "sign white": (0.93, 0.93, 0.92), "sign black": (0.06, 0.06, 0.06),
@@ -43,7 +48,8 @@ _COLOURS: dict[str, tuple[float, float, float]] = {
     "car glass": (0.2, 0.24, 0.27), "rubber": (0.1, 0.1, 0.1), "hub": (0.66, 0.67, 0.68), "headlamp": (0.93, 0.93, 0.9),
     "tail lamp": (0.65, 0.06, 0.05), "plate front": (0.92, 0.92, 0.9), "plate rear": (0.93, 0.77, 0.1),
     "skin 0": (0.87, 0.68, 0.57), "skin 1": (0.68, 0.47, 0.35), "skin 2": (0.4, 0.26, 0.19), "shoe": (0.14, 0.11, 0.1),
-    "hair 0": (0.13, 0.1, 0.08), "hair 1": (0.36, 0.24, 0.13), "hair 2": (0.66, 0.58, 0.46), "helmet": (0.85, 0.85, 0.88), "bag": (0.25, 0.17, 0.14),
+    "hair 0": (0.13, 0.1, 0.08), "hair 1": (0.36, 0.24, 0.13), "hair 2": (0.66, 0.58, 0.46),
+    "helmet": (0.85, 0.85, 0.88), "bag": (0.25, 0.17, 0.14),
 }  # fmt: skip
 _LEAVES = ((0.3, 0.44, 0.15), (0.22, 0.37, 0.16), (0.42, 0.46, 0.17))
 _PANE = (0.25, 0.3, 0.35)
@@ -67,7 +73,6 @@ def bsdf(material: str, look: Look, rng: np.random.Generator) -> dict[str, Any]:
 # ---------------------------------------------------------------------------------------------- source
 
 _AMBIENT, _LAMP, _LEAF_AMBIENT = 0.55, 0.6, 0.85
-SKY_SOURCE = (0.53, 0.73, 0.93)
 
 
 def ambient(material: str) -> dict[str, Any]:
@@ -89,16 +94,6 @@ def _is_leaf(material: str) -> bool:
     return material.startswith(("leaf", "foliage"))
 
 
-def source_light(view: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
-    """A lamp behind the camera, so that shadows fall away from it, and the flat sky, which lights nothing."""
-    azimuth = np.arctan2(view[1], view[0]) + rng.uniform(-0.7, 0.7)
-    steep = rng.uniform(0.6, 0.9)
-    direction = [float(np.cos(azimuth) * np.cos(steep)), float(np.sin(azimuth) * np.cos(steep)), -float(np.sin(steep))]
-    sky = {"type": "constant", "radiance": tx.rgb(SKY_SOURCE), "sampling_weight": 0.0}
-    lamp = {"type": "directional", "direction": direction, "irradiance": {"type": "rgb", "value": [float(np.pi)] * 3}}
-    return {"sky": sky, "lamp": lamp}
-
-
 # ---------------------------------------------------------------------------------------------- target
 
 
@@ -110,23 +105,28 @@ def _target_bsdf(material: str, rng: np.random.Generator) -> dict[str, Any]:
         metallic = 0.0 if int(index) in (2, 4, 9) else 0.45
         return {
             "type": "principled", "base_color": tx.rgb(base), "metallic": metallic, "roughness": 0.35,
-            "specular": 0.5, "clearcoat": 1.0, "clearcoat_gloss": 0.93,
+            "specular": 0.5, "clearcoat": 1.0, "clearcoat_gloss": 0.3,
         }  # fmt: skip
     if name == "pane":
-        return _gloss(tx.bitmap(_pane(rng)), 0.12)
+        return _gloss(tx.bitmap(_pane(rng)), 0.3)
     if name in ("cloth", "awning"):
         return _matt(tx.bitmap(tx.mottled(rng, base, 32, 0.4, 2)))
     if name in ("foliage", "leaf"):
         dark = 0.55 if name == "foliage" else 1.0
         tones = [base * f * dark for f in (0.6, 1.05, np.array((1.5, 1.45, 1.0)))]
-        return _matt(tx.bitmap(tx.ramp(tx.noise(rng, 64, 6, 4, 0.8), np.clip(tones, 0, 1))))
+        return _matt(tx.bitmap(tx.ramp(tx.noise(rng, 64, 6, 4, 0.8), list(np.clip(tones, 0, 1)))))
     if material in _TEXTURED:
         texture, tile_m = _TEXTURED[material](rng, base)
         return _matt(tx.bitmap(texture, (1 / tile_m, 1 / tile_m)))
     if material in ("car glass", "headlamp", "tail lamp", "helmet") or name in ("fascia", "door"):
-        return _gloss(tx.rgb(base * (0.35 if material == "car glass" else 1)), 0.2)
+        return _gloss(tx.rgb(base * (0.35 if material == "car glass" else 1)), 0.3)
     if material == "hub":
-        return {"type": "roughconductor", "material": "Al", "alpha": 0.3, "specular_reflectance": tx.rgb((0.8, 0.8, 0.8))}
+        return {
+            "type": "roughconductor",
+            "material": "Al",
+            "alpha": 0.3,
+            "specular_reflectance": tx.rgb((0.8, 0.8, 0.8)),
+        }
     if "pole" in material or name == "sign" or material == "bin":
         return _gloss(tx.rgb(base), 0.5)
     return _matt(tx.rgb(base))
@@ -191,7 +191,9 @@ def _rough(rng: np.random.Generator, base: np.ndarray) -> tuple[np.ndarray, floa
 def _worn(rng: np.random.Generator, base: np.ndarray) -> tuple[np.ndarray, float]:
     """Road paint with the asphalt showing through."""
     worn = (tx.noise(rng, 128, 10, 4, 0.8) > 0.66)[..., None]
-    return np.where(worn, tx.linear((0.4, 0.4, 0.4)), tx.mottled(rng, base * 0.92, 128, 0.25, 8)).astype(np.float32), 4.0
+    return np.where(worn, tx.linear((0.4, 0.4, 0.4)), tx.mottled(rng, base * 0.92, 128, 0.25, 8)).astype(
+        np.float32
+    ), 4.0
 
 
 _TEXTURED = {
@@ -215,72 +217,3 @@ def _pane(rng: np.random.Generator) -> np.ndarray:
     elif kind < 0.8:
         room[:] = curtain * 0.8
     return room
-
-
-# ------------------------------------------------------------------------------------------- sky and sun
-
-
-def target_light(rng: np.random.Generator) -> dict[str, Any]:
-    """An environment map of sky and clouds, and the sun if the clouds let it through."""
-    from bench.data.render.trace import mitsuba
-
-    mi = mitsuba()
-    elevation, azimuth = np.radians(rng.uniform(18, 58)), rng.uniform(0, 2 * np.pi)
-    sun = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
-    rows, columns = 64, 128
-    theta = (np.arange(rows) + 0.5) / rows * np.pi
-    phi = (0.25 - (np.arange(columns) + 0.5) / columns) * 2 * np.pi  # as Mitsuba's map lies under _POLE_ON_Z
-    direction = np.stack(
-        [np.sin(theta)[:, None] * np.cos(phi), np.sin(theta)[:, None] * np.sin(phi), np.cos(theta)[:, None] + 0 * phi], -1
-    )
-    clear = _clear_sky(mi, sun, rng.uniform(2.2, 5.0), direction)
-    cover = rng.choice((0.15, 0.45, 0.7, 1.0), p=(0.4, 0.3, 0.15, 0.15))
-    sky = _clouded(clear, direction, sun, cover, rng)
-    weight = np.clip(direction[..., 2], 0, None) * np.sin(theta)[:, None]
-    sky_irradiance = (sky * weight[..., None]).sum((0, 1)) * np.pi / rows * 2 * np.pi / columns
-    through = {0.15: 1.0, 0.45: 1.0, 0.7: 0.5, 1.0: 0.0}[float(cover)] * rng.uniform(0.7, 1.2)
-    warm = np.array([1.0, 0.93, 0.82]) * (1, 1 - 0.25 * (1 - np.sin(elevation)) ** 2, 1 - 0.6 * (1 - np.sin(elevation)) ** 2)
-    strength = 5.5 * through * sky_irradiance.mean() * warm
-    sky[theta > np.pi / 2] = sky_irradiance / np.pi * 0.2
-    light: dict[str, Any] = {"sky": _environment(mi, sky)}
-    if through > 0:
-        light["sun"] = {"type": "directional", "direction": (-sun).tolist(), "irradiance": {"type": "rgb", "value": strength.tolist()}}
-    return light
-
-
-def _clear_sky(mi: Any, sun: np.ndarray, turbidity: float, direction: np.ndarray) -> np.ndarray:
-    """Radiance ``(rows, columns, 3)`` of the sky without the sun's disc, read on every fourth direction."""
-    from scipy.ndimage import zoom
-
-    emitter = mi.load_dict({"type": "sunsky", "sun_direction": sun.tolist(), "turbidity": float(turbidity), "sun_scale": 0.0})
-    coarse = direction[2::4, 2::4]
-    hit = mi.SurfaceInteraction3f()
-    radiance = np.zeros(coarse.shape)
-    for i, j in np.ndindex(coarse.shape[:2]):
-        if coarse[i, j, 2] > 0:
-            hit.wi = mi.Vector3f(*(-coarse[i, j]).tolist())
-            radiance[i, j] = np.array(emitter.eval(hit)).ravel()
-    radiance[coarse[..., 2] <= 0] = np.repeat(radiance[coarse[..., 2] > 0].reshape(-1, *radiance.shape[1:])[-1:], (coarse[:, 0, 2] <= 0).sum(), 0).reshape(-1, 3)
-    return np.clip(zoom(radiance, (4, 4, 1), order=1, mode="nearest", grid_mode=True), 0, None)
-
-
-def _clouded(clear: np.ndarray, direction: np.ndarray, sun: np.ndarray, cover: float, rng: np.random.Generator) -> np.ndarray:
-    """Clouds on a flat ceiling: brighter towards the sun, grey where thick."""
-    from scipy.ndimage import map_coordinates
-
-    height = np.clip(direction[..., 2], 0.02, None)
-    at = direction[..., :2] / (height[..., None] + 0.12) * 30 + rng.uniform(0, 256, 2)
-    field = tx.noise(rng, 256, 6, 6, 0.6)
-    thick = map_coordinates(field, [at[..., 1], at[..., 0]], order=1, mode="grid-wrap")
-    share = np.clip((thick - (0.85 - 0.6 * cover)) / 0.22, 0, 1) if cover < 1 else np.clip(0.8 + 0.5 * thick, 0, 1)
-    near = np.clip((direction @ sun + 1) / 2, 0, 1) ** 4
-    mean = clear[direction[..., 2] > 0].mean()
-    white = mean * (1.7 - 0.9 * thick + 0.8 * near)[..., None] * np.array([1.0, 1.0, 1.02])
-    return (1 - share)[..., None] * clear + share[..., None] * white
-
-
-def _environment(mi: Any, sky: np.ndarray) -> dict[str, Any]:
-    return {"type": "envmap", "bitmap": mi.Bitmap(np.ascontiguousarray(sky, np.float32)), "to_world": _POLE_ON_Z}
-
-
-_POLE_ON_Z = np.array([[1, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]], float)

@@ -54,7 +54,6 @@ def placed(x_m: float, y_m: float, z_m: float = 0.0, turn_rad: float = 0.0) -> n
     return np.array([[cos, -sin, 0, x_m], [sin, cos, 0, y_m], [0, 0, 1, z_m], [0, 0, 0, 1]], float)
 
 
-
 def facing(mesh: Mesh, eye: np.ndarray) -> Mesh:
     """The mesh with its flat faces turned towards the point ``eye``; smooth ones stay, since they are closed."""
     if mesh["smooth"]:
