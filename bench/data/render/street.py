@@ -91,7 +91,7 @@ class StreetGenerator(Generator):
                 if material not in scene:
                     scene[material] = bsdf(material, look, rng)
                 name = f"shape {len(parts)}"
-                # Lamps of a surface shine to its front alone; turned in both looks, so that depths are equal bit by bit.
+                # A surface shines to its front alone; turned in both looks, so that depths are equal bit by bit.
                 scene[name] = {"type": "mesh", **facing(mesh, pose[:3, 3]), "bsdf": {"type": "ref", "id": material}}
                 if look == "source":
                     scene[name]["emitter"] = ambient(material)

@@ -149,7 +149,7 @@ def disc(centre: Point, radius: float, facing: Point, sides: int = 14) -> Mesh:
 def blob(centre: Point, radii: Point, sides: int, rng: np.random.Generator) -> Mesh:
     """A bumpy ellipsoid: foliage."""
     bumpy = displaced(superellipsoid((1.0, 1.0, 1.0), 1.0, 1.0, sides), rng, amplitude=0.12, wavelength=1.0)
-    return bumpy | {"vertices": bumpy["vertices"] * radii + centre}
+    return bumpy | {"vertices": bumpy["vertices"] * radii + centre, "smooth": False}
 
 
 def leaves(centre: Point, radii: Point, n: int, size_m: float, rng: np.random.Generator) -> Mesh:
