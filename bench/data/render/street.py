@@ -15,8 +15,8 @@ mask) for every car, pedestrian and bicyclist of which at least 20 pixels are se
 ``camera_height_m`` above the road, ``up``. The road is the plane z = 0; its markings lie 3 mm above it.
 
 Layouts and what ``layout_gap`` changes: :mod:`bench.data.render.street_layout`; the two looks:
-:mod:`bench.data.render.street_looks` and :mod:`bench.data.render.street_sky`. The air is clear, nothing moves,
-nothing is wet, and it is never night.
+:mod:`bench.data.render.street_looks` and :mod:`bench.data.render.street_sky`. Haze of 1/1500 to 1/200 per metre lies
+over the target. Nothing moves, nothing is wet, and it is never night.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ class StreetGenerator(Generator):
     depth_range_m = (1.0, 100.0)
     samples: ClassVar = {"source": 16, "target": 64}
     columns = ("mask", "depth_m", "boxes", "box_class", "intrinsics", "camera_height_m", "up")
+    extinction_per_m = (1 / 1500, 1 / 200)
     empty_class = SKY
     min_box_px = 20
 
