@@ -6,7 +6,7 @@ Koschmieder's law, with extinction β in 1/m and depth z along the view axis::
 
 The airlight A is the mean radiance of the sky in view, or of the brightest tenth of the image where no sky is. Sky
 keeps its radiance. Depth is that of pixel centres, so a pixel on an edge takes the haze of one side. A homogeneous medium
-in the tracer would be exact there, but took 1.35 times the CPU time on a street, and was noisy at 64 samples a pixel.
+traced would be exact there, but took 1.35 times the CPU time on a street, and was noisy at 64 samples.
 """
 
 from __future__ import annotations
