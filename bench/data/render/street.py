@@ -15,8 +15,8 @@ mask) for every car, pedestrian and bicyclist of which at least 20 pixels are se
 ``camera_height_m`` above the road, ``up``. The road is the plane z = 0; its markings lie 3 mm above it.
 
 Layouts and what ``layout_gap`` changes: :mod:`bench.data.render.street_layout`; the two looks:
-:mod:`bench.data.render.street_looks` and :mod:`bench.data.render.street_sky`. The air is clear. Nothing moves, nothing is
-wet, and it is never night.
+:mod:`bench.data.render.street_looks` and :mod:`bench.data.render.street_sky`. The air is clear. Nothing moves,
+nothing is wet, and it is never night.
 """
 
 from __future__ import annotations
