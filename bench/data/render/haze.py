@@ -5,8 +5,8 @@ Koschmieder's law, with extinction β in 1/m and depth z along the view axis::
     L' = L · t + A · (1 − t),    t = exp(−β · z)
 
 The airlight A is the mean radiance of the sky in view, or of the brightest tenth of the image where no sky is. Sky
-keeps its radiance. Depth is that of pixel centres, so a pixel on an edge takes the haze of one side. A homogeneous medium
-traced would be exact there, but took 1.35 times the CPU time on a street, and was noisy at 64 samples.
+keeps its radiance. Depth is that of pixel centres, so a pixel on an edge takes the haze of one side. A traced
+medium is exact there, but took 1.35 times the CPU time on a street, and was noisy at 64 samples a pixel.
 """
 
 from __future__ import annotations
