@@ -133,9 +133,10 @@ def test_at_the_border_one_neighbour_decides() -> None:
 
 
 def test_an_ignored_bin_is_neither_chosen_nor_asked_about() -> None:
-    # Bin 0 is predicted farthest but unknown; bin 2 comes next and is judged by itself and bin 1.
-    assert free([9, 1, 5, 1], [0, 3, 3, 0])
-    assert not free([9, 1, 5, 1], [0, 1, 3, 0])
+    # Bin 0 is predicted farthest but unknown: bin 3 is chosen, and judged by itself and bin 2 alone.
+    assert free([9, 1, 1, 5, 1], [0, 1, 3, 3, 0])
+    assert not free([9, 1, 1, 5, 1], [0, 3, 3, 1, 0])
+    assert not free([9, 1, 1, 5, 1], [0, 3, 1, 3, 0])
     for in_ignored_bins in (0.1, 100.0):
         assert free([in_ignored_bins, 5, in_ignored_bins], [0, 3, 0])
         assert not free([in_ignored_bins, 5, in_ignored_bins], [0, 1, 0])
