@@ -210,6 +210,19 @@ def test_pretrained_weights_reach_the_encoder(tmp_path) -> None:
     assert all(torch.equal(value, loaded[name]) for name, value in build(seed=5).state_dict().items())
 
 
+def test_one_step_of_the_unet_is_finite_and_reaches_every_weight_but_the_classifiers() -> None:
+    network = build("unet")
+    assert sum(parameter.numel() for parameter in network.parameters()) == 5_614_929
+    loss = TASK.loss(network, {"image": image(64, 64)}, {"depth_m": torch.full((2, 64, 64), 2.0)})
+    loss.backward()
+    assert torch.isfinite(loss)
+    unused = {name for name, parameter in network.named_parameters() if parameter.grad is None}
+    assert {name.split(".")[3] for name in unused} == {"conv_head", "bn2"}
+    for name, parameter in network.named_parameters():
+        assert name in unused or torch.isfinite(parameter.grad).all(), name
+        assert name in unused or (parameter.grad != 0).any(), name
+
+
 def learn_by_heart(model: str, side: int, n_steps: int) -> dict[str, float]:
     images = rooms(8, side, side, seed=0)
     space = SPACE.model_copy(update={"width": side, "height": side})
