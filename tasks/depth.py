@@ -2,7 +2,7 @@
 
     label        depth_m (N, H, W) float32 metres, 0 = unknown
     loss         L1 on depth scaled to −1..1 by the pair's range (near, far), over known pixels, summed over the
-                 network's scales: four for T2Net's, one for ``unet`` (tasks.models.depth_network)
+                 network's scales: T2Net's has four, its light form three, ``unet`` one (tasks.models.depth_network)
     predictions  depth_m (N, h, w) float16 metres at the working size: 0.05 % of error at most
     statistics   abs_rel, sq_rel, rmse_m, rmse_log, delta1..3 float64 and n_valid int64, one row an image
     metrics      their means over the images with a known pixel: abs_rel (primary) … : bench.metrics.depth
