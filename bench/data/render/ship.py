@@ -31,7 +31,7 @@ from bench.data.render.driver import (
 from bench.data.render.scene import Look
 from bench.data.rendered import SETS, TARGET_LOOK
 
-COUNTS = {"source_train": 700, "source_val": 100, "target_train": 350, "target_test": 150}
+COUNTS = {"source_train": 500, "source_val": 60, "target_train": 250, "target_test": 150}
 """Images of each split."""
 
 BOTH_LOOKS = frozenset({"objects"})
