@@ -178,6 +178,6 @@ def _network(model: str, pretrained: str, space: LabelSpace) -> Detector:
         from tasks.models.pvanet import pvanet
 
         return pvanet(n_classes, width, height, pretrained=pretrained)
-    from tasks.models.yolo import build_yolo
+    from tasks.models.yolo import yolo
 
-    return build_yolo(model, n_classes, space, pretrained)
+    return yolo(model, n_classes, pretrained)
