@@ -4,7 +4,7 @@
 
     model               trunk                                               F     rates          M parameters, C = 21
     deeplab_v2          ResNet-101: layer3 at dilation 2, layer4 at 4      2048   6, 12, 18, 24         44.05
-    deeplab_v2_lite0    timm's EfficientNet-Lite0, last stages dilated      320   6, 12, 18, 24          3.17
+    deeplab_v2_lite0    timm's EfficientNet-Lite0, last stages dilated      320   6, 12, 18, 24          3.20
     deeplab_v2_light    one convolution and three residual blocks            64   2, 4, 6, 8             0.26
 
 The branches go from features to classes at once and are added: no batch norm, no concatenation (that is v3). Their
@@ -16,10 +16,10 @@ expect; images are RGB normalised as for those weights, not BGR less a mean; one
 the domain-adaptation literature; multi-scale *testing* is an option of the task); no CRF.
 
 Batch norm. The paper keeps the statistics and the affine maps of its pretrained trunk. That needs statistics to keep:
-fresh ones are (0, 1), and under them every one of ResNet-101's 33 blocks about doubles the variance of its input, to
-some 2³³. So they are frozen exactly where ``deeplab_v2`` is given pretrained weights, and trained otherwise. The two
-small ones are trained in any case: their batches have cells enough, and the statistics of ImageNet are not those of
-small synthetic images.
+under fresh ones, mean 0 and variance 1, nothing is normalised, and the features of a random image have a mean square of
+2 behind layer2 and of 10⁸ behind the 23 blocks of layer3. So they are frozen exactly where ``deeplab_v2`` is given
+pretrained weights, and trained otherwise. The two small networks train them in any case: their batches have cells
+enough, and the statistics of ImageNet are not those of small synthetic images.
 """
 
 from __future__ import annotations
@@ -35,17 +35,20 @@ from torchvision.models.resnet import Bottleneck, ResNet
 from bench.weights import BUNDLED_MODEL
 from tasks.models.initial_weights import load_pretrained
 
+STRIDE = 8
 PAPER_RATES = (6, 12, 18, 24)
 LIGHT_RATES = (2, 4, 6, 8)
 HEAD_INIT_STD = 0.01
+LITE0_HEADS = ("conv_head", "bn2", "classifier")
+"""What timm's EfficientNet-Lite0 has behind the last features."""
 
 
 class DeepLabV2(nn.Module):
-    """Class logits at 1/8 of the size of normalised images ``(B, 3, H, W)``.
+    """Class logits at 1/8 of the size of normalised images ``(B, 3, H, W)``; 8 divides H and W.
 
     Parameters
     ----------
-    trunk: maps images to features ``(B, n_features, H/8, W/8)``.
+    trunk: maps images to features ``(B, n_features, H/8, W/8)``, or a cell more along either side.
     head_lr_scale: rate of the branches' weights relative to the trunk's; their biases take twice that, undecayed.
     freeze_norm: keep the trunk's batch-norm statistics and affine maps as they are, in training mode too.
     """
@@ -81,7 +84,9 @@ class DeepLabV2(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         features = self.trunk(image)
-        return sum(branch(features) for branch in self.branches)
+        logits = sum(branch(features) for branch in self.branches)
+        # The stem's pooling rounds up: on sides that 8 divides it adds a cell that lies beyond the image.
+        return logits[..., : image.shape[-2] // STRIDE, : image.shape[-1] // STRIDE]
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         weights, biases = ([branch.get_parameter(name) for branch in self.branches] for name in ("weight", "bias"))
@@ -93,7 +98,7 @@ class DeepLabV2(nn.Module):
 
 
 class ResNetTrunk(nn.Sequential):
-    """ResNet-101 at output stride 8, under torchvision's names: ``(B, 2048, ⌈H/8⌉, ⌈W/8⌉)`` features.
+    """ResNet-101 at output stride 8, under torchvision's names: 2048 features, H/8 + 1 by W/8 + 1 where 8 divides both.
 
     Parameters
     ----------
@@ -109,7 +114,7 @@ class ResNetTrunk(nn.Sequential):
             width_per_group=width_per_group,
             replace_stride_with_dilation=[False, True, True],
         )
-        # Odd sizes are rounded up here as in the convolutions, so that maps have ⌈H/8⌉ cells.
+        # The paper's; at its crops of 321 pixels torchvision's, which rounds down, gives as many cells.
         resnet.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1, ceil_mode=True)
         # Torchvision keeps the dilation of the stage before in a stage's first block; the paper's stages are uniform.
         for stage, dilation in ((resnet.layer3, 2), (resnet.layer4, 4)):
@@ -120,7 +125,7 @@ class ResNetTrunk(nn.Sequential):
 
 
 class Lite0Trunk(nn.Module):
-    """timm's EfficientNet-Lite0 without its head, at output stride 8: ``(B, 320, ⌈H/8⌉, ⌈W/8⌉)`` features."""
+    """timm's EfficientNet-Lite0 without its head, at output stride 8: ``(B, 320, H/8, W/8)`` features."""
 
     n_features = 320
 
@@ -135,7 +140,7 @@ class Lite0Trunk(nn.Module):
 
 
 class LightTrunk(nn.Sequential):
-    """conv7×7-2w /4 → residual 4w /2 → residual 4w at dilation 2 → at dilation 4: ``(B, 4w, ⌈H/8⌉, ⌈W/8⌉)`` features.
+    """conv7×7-2w /4 → residual 4w /2 → residual 4w at dilation 2 → at dilation 4: ``(B, 4w, H/8, W/8)`` features.
 
     Batch norm and ReLU follow every convolution. With w = 16, an image of 128×96 takes 40 million multiplications.
     """
@@ -191,8 +196,7 @@ def deeplab_v2_lite0(n_classes: int, pretrained: str) -> DeepLabV2:
     UserError: a file of weights that can't be read or does not fit.
     """
     trunk = Lite0Trunk()
-    # What follows the last stage in the classifier, features do not have.
-    load_pretrained(trunk.encoder, BUNDLED_MODEL, pretrained, heads=("conv_head", "bn2", "classifier"))
+    load_pretrained(trunk.encoder, BUNDLED_MODEL, pretrained, heads=LITE0_HEADS)
     return DeepLabV2(trunk, trunk.n_features, n_classes)
 
 
