@@ -26,7 +26,7 @@ lint: .venv/installed-for-tests
 	$(PYTHON) -m venv .venv
 
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --editable . --constraint constraints.txt
+	$(BIN)/python -m pip install --quiet --editable '.[yolo]' --constraint constraints.txt
 	@touch $@
 
 .venv/installed-for-tests: .venv/installed

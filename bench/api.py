@@ -106,6 +106,21 @@ class LabelSpace(Frozen):
 # ---------------------------------------------------------------------------------------------- refiners
 
 
+class Checkpoint:
+    """Where a long fit leaves its state, so that a killed run goes on from there. This one keeps nothing.
+
+    The state must hold all that decides the rest of the fit: weights, optimisers, memories, the order of the images to
+    come and the generator's own state; a fit that was killed and resumed then ends bit-equal on a CPU.
+    """
+
+    def load(self) -> dict[str, Tensor] | None:
+        """The state saved last by a run of this very fit that was killed; ``None`` for a fresh one."""
+        return None
+
+    def save(self, state: Mapping[str, Tensor]) -> None:
+        """Keep ``state`` (named tensors, copied) in place of what was saved before."""
+
+
 @dataclass(frozen=True)
 class FitContext:
     """What ``Refiner.fit`` gets beside the images.
@@ -118,6 +133,8 @@ class FitContext:
     build, loss, predict: of the task and model at hand (``Need.TASK_LOSS``), otherwise ``None``; as
         :meth:`Task.build`, :meth:`Task.loss` and :meth:`Task.predict`, the model's name and the label space filled in.
     source_model: the network trained on plain source, in eval mode (``Need.SOURCE_MODEL``), otherwise ``None``.
+    checkpoint: where to leave the state now and then; see :class:`Checkpoint`.
+    space: classes, size and depth range of the pair, for refiners that have needs, otherwise ``None``.
     """
 
     generator: torch.Generator
@@ -127,6 +144,8 @@ class FitContext:
     loss: Callable[[nn.Module, dict[str, Tensor], dict[str, Tensor]], Tensor] | None = None
     predict: Callable[[nn.Module, dict[str, Tensor]], dict[str, np.ndarray]] | None = None
     source_model: nn.Module | None = None
+    space: LabelSpace | None = None
+    checkpoint: Checkpoint = Checkpoint()  # noqa: RUF009 (it has no state)
 
 
 @dataclass(frozen=True)
@@ -160,6 +179,8 @@ class Refiner(ABC):
     reads: source label columns used; a pair without a required one is refused at planning.
     needs: see :class:`Need`.
     views: refined samples stored for each source image (an instance attribute may depend on ``Params``).
+    images_seen: set by ``fit``: source images that its steps drew, with repetition (0 where it takes no steps).
+    joint: whether ``fit`` trains a task network of its own, which :meth:`predictor` returns (arm ``end_to_end``).
     Params: pydantic model of the hyper-parameters.
     """
 
@@ -169,6 +190,8 @@ class Refiner(ABC):
     needs: ClassVar[frozenset[Need]] = frozenset()
     Params: ClassVar[type[Frozen]] = Frozen
     views: int = 1
+    joint: bool = False
+    images_seen: int = 0
 
     def __init__(self, params: Frozen | None = None) -> None:
         self.params: Any = self.Params() if params is None else params
@@ -194,6 +217,13 @@ class Refiner(ABC):
         """Restore what :meth:`state_dict` returned; ``refine`` then gives bit-equal output on a CPU."""
         if state:
             raise PluginError(f"refiner {self.name!r} stores a state but does not define load_state_dict")
+
+    def predictor(self) -> Mapping[str, Tensor]:
+        """Right after ``fit`` of a joint refiner: the state of the task network that it trained.
+
+        Names and shapes are those of the network that ``context.build()`` makes; the harness scores it as it is.
+        """
+        raise PluginError(f"refiner {self.name!r} trains no task network of its own")
 
 
 # ------------------------------------------------------------------------------------------------- tasks

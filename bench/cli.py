@@ -34,7 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-data_app = typer.Typer(help="Look at and export the data of a pair.", no_args_is_help=True, rich_markup_mode=None)
+data_app = typer.Typer(
+    help="Look at, render and export the data of a pair.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(data_app, name="data")
 
 SuiteArgument = Annotated[str, typer.Argument(help="A shipped suite (see `list`) or the path of a suite file.")]
@@ -48,6 +50,12 @@ RefinerOption = Annotated[
     list[str] | None,
     typer.Option("--refiner", help="A refiner (or a variant of one) to add to the suite's tables; may be repeated."),
 ]
+TaskOption = Annotated[
+    list[str] | None, typer.Option("--task", help="Only the suite's tables of this task; may be repeated.")
+]
+ModelOption = Annotated[
+    list[str] | None, typer.Option("--model", help="Train this model instead of the tables' own; may be repeated.")
+]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Results folder [results/local/SUITE].")]
 
 
@@ -58,6 +66,8 @@ def run(
     out: OutOption = None,
     plugin: PluginOption = None,
     refiner: RefinerOption = None,
+    task: TaskOption = None,
+    model: ModelOption = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Task seeds of every table, instead of the suite's.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes [one a core, or one a GPU].")] = None,
     time_limit: Annotated[
@@ -81,7 +91,7 @@ def run(
     _one_thread_each()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # schedulers stop jobs so; it ends like Ctrl-C
     console = _console()
-    asked = _load_suite(suite, seeds, refiner)
+    asked = _load_suite(suite, seeds, refiner, task, model)
     executor = LocalExecutor(_store_root(store), plugin or (), workers)
     try:
         plan = _plan_of(asked, plugin)
@@ -120,6 +130,8 @@ def plan(
     store: StoreOption = None,
     plugin: PluginOption = None,
     refiner: RefinerOption = None,
+    task: TaskOption = None,
+    model: ModelOption = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Task seeds of every table, instead of the suite's.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes to estimate for.")] = None,
 ) -> None:
@@ -130,7 +142,7 @@ def plan(
 
     _one_thread_each()
     console = _console()
-    made = _plan_of(_load_suite(suite, seeds, refiner), plugin)
+    made = _plan_of(_load_suite(suite, seeds, refiner, task, model), plugin)
     kept = _open_store(store, console)
     cached = resolve_cached(made, kept)
     factors = timings.load(kept.root)
@@ -267,6 +279,65 @@ def export(
         print(f"{out / split}: {n_images} images")
 
 
+@data_app.command()
+def render(
+    pair: Annotated[str, typer.Argument(help="A rendered pair: objects, street, indoor or vending.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the rendered files; goes on where it stopped.")],
+    n: Annotated[int, typer.Option("--n", help="Images.")] = 100,
+    size: Annotated[str | None, typer.Option(help="Width and height in pixels, as 128x96 [the shipped size].")] = None,
+    layout_gap: Annotated[float, typer.Option(help="How far layouts shift from the shipped distribution.")] = 0.0,
+    look: Annotated[list[str] | None, typer.Option(help="source or target; may be repeated [both].")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes [one a core].")] = None,
+) -> None:
+    """Render more or larger images of a rendered pair, labels included (needs the extra `render`)."""
+    from rich.progress import Progress
+
+    from bench.data.render.driver import render as render_images
+    from bench.data.render.scene import LOOKS
+
+    looks = tuple(known for known in LOOKS if known in (look or LOOKS))
+    if wrong := sorted(set(look or ()) - set(LOOKS)):
+        raise UserError(f"no look {wrong[0]!r}; allowed: {', '.join(LOOKS)}")
+    _one_thread_each()
+    with Progress(console=_console()) as bars:
+        bar = bars.add_task(f"render {pair}", total=max(n, 1))
+        render_images(
+            pair,
+            out,
+            n,
+            size=None if size is None else _pixels(size),
+            looks=looks,
+            layout_gap=layout_gap,
+            processes=workers or os.cpu_count() or 1,
+            progress=lambda n_done, _: bars.update(bar, completed=n_done),
+        )
+    print(f"{out}: {n} images of {pair} in the look of {' and '.join(looks)}, labels in {out / 'labels'}")
+
+
+@data_app.command(name="preview")
+def preview_(
+    pair: Annotated[str, typer.Argument(help="A pair (see `list`).")],
+    out: Annotated[Path | None, typer.Option("--out", help="PNG file to write [PAIR.png].")] = None,
+    n: Annotated[int, typer.Option("--n", min=1, help="Images of each set.")] = 10,
+    plugin: PluginOption = None,
+) -> None:
+    """Write a contact sheet of a pair: both sides, with their labels drawn on them."""
+    from bench.data.preview import preview
+    from bench.registry import Registry
+
+    path = out or Path(f"{pair}.png")
+    preview(Registry(plugin or ()).pair(pair)[0], path, n)
+    print(f"Wrote {path}")
+
+
+def _pixels(text: str) -> tuple[int, int]:
+    """``128x96`` → (128, 96)."""
+    width, by, height = text.lower().partition("x")
+    if not (by and width.lstrip("-").isdigit() and height.lstrip("-").isdigit()):
+        raise UserError(f"--size {text}: found {text!r} where WIDTHxHEIGHT in pixels is expected, as in 128x96")
+    return int(width), int(height)
+
+
 def main() -> None:
     """Entry point: a user's mistake is one line and exit code 2."""
     try:
@@ -316,10 +387,12 @@ def _plan_of(suite: Suite, plugin: list[Path] | None) -> Plan:
     return make_plan(resolve(suite, Registry(plugin or ())))
 
 
-def _load_suite(name: str, seeds: int | None, refiners: list[str] | None) -> Suite:
-    from bench.suite import load_suite, with_refiners
+def _load_suite(
+    name: str, seeds: int | None, refiners: list[str] | None, tasks: list[str] | None, models: list[str] | None
+) -> Suite:
+    from bench.suite import load_suite, narrowed, with_refiners
 
-    suite = with_refiners(load_suite(name), refiners or ())
+    suite = with_refiners(narrowed(load_suite(name), tasks or (), models or ()), refiners or ())
     if seeds is None:
         return suite
     tables = tuple(table.model_copy(update={"seeds": seeds}) for table in suite.tables)

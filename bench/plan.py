@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bench.api import Frozen, Need
+from bench.arms import Arm
 from bench.jobs import KINDS, fit, prepare, refine, score, train
 from bench.jobs.train import PhaseSpec, StreamSpec
 from bench.jobs.work import NetworkSpec, digest_of
 from bench.records import Cell
 from bench.seeds import seed_from
-from bench.suite import Arm, ResolvedRefiner, ResolvedSuite, ResolvedTable
+from bench.suite import ResolvedRefiner, ResolvedSuite, ResolvedTable
 
 REAL_FRACTION = 0.5
 
@@ -122,31 +123,41 @@ class _TableBuilder:
         )
         return self._add("prepare", f"prepare {table.pair.name} {side}", spec, {})
 
-    def _refined(self, refiner: ResolvedRefiner, refiner_seed: int) -> tuple[str, str, int]:
-        """Ids of the fit and of the refined set, and the fit's seed."""
+    def _fitted(self, refiner: ResolvedRefiner, refiner_seed: int) -> str:
         table, needs = self.table, refiner.refiner.needs
-        seed = seed_from("fit", refiner.described.name, refiner_seed)
-        columns = refiner.refiner.reads | (frozenset(table.task.labels) if needs else frozenset())
-        reads = tuple(sorted(columns & table.pair.source_labels))
         inputs = {"source": self.source, "target": self.target}
         if Need.SOURCE_MODEL in needs:
             inputs["source_model"] = self._train(Arm("source"), None, 0, refiner_seed)
         fit_spec = fit.Spec(
             refiner=refiner.described,
-            seed=seed,
+            seed=self._fit_seed(refiner, refiner_seed),
             budget=table.budget,
-            reads=reads,
+            reads=self._reads(refiner),
             needs=tuple(sorted(needs)),
             task=table.task_described if needs else None,
             model=table.model if needs else None,
             space=table.space if needs else None,
+            joint=refiner.refiner.joint,
         )
-        suffix = f", seed {refiner_seed}" if table.refiner_seeds > 1 else ""
-        fitted = self._add("fit", f"fit {refiner.variant}{suffix}", fit_spec, inputs)
-        refine_spec = refine.Spec(refiner=refiner.described, seed=seed, views=refiner.refiner.views, reads=reads)
-        label = f"refine {table.pair.name} with {refiner.variant}{suffix}"
-        refined = self._add("refine", label, refine_spec, {"fit": fitted, "source": self.source})
-        return fitted, refined, seed
+        return self._add("fit", f"fit {refiner.variant}{_suffix(refiner_seed)}", fit_spec, inputs)
+
+    def _refined(self, refiner: ResolvedRefiner, refiner_seed: int) -> str:
+        spec = refine.Spec(
+            refiner=refiner.described,
+            seed=self._fit_seed(refiner, refiner_seed),
+            views=refiner.refiner.views,
+            reads=self._reads(refiner),
+        )
+        label = f"refine {self.table.pair.name} with {refiner.variant}{_suffix(refiner_seed)}"
+        return self._add("refine", label, spec, {"fit": self._fitted(refiner, refiner_seed), "source": self.source})
+
+    def _fit_seed(self, refiner: ResolvedRefiner, refiner_seed: int) -> int:
+        return seed_from("fit", refiner.described.name, refiner_seed)
+
+    def _reads(self, refiner: ResolvedRefiner) -> tuple[str, ...]:
+        """The label columns that a refiner gets: those that it names, and the task's where it trains with its loss."""
+        of_task = frozenset(self.table.task.labels) if refiner.refiner.needs else frozenset[str]()
+        return tuple(sorted((refiner.refiner.reads | of_task) & self.table.pair.source_labels))
 
     def _train(self, arm: Arm, refined: str | None, refiner_seed: int, task_seed: int, variant: str = "") -> str:
         table = self.table
@@ -186,13 +197,21 @@ class _TableBuilder:
         table = self.table
         jobs = {"source": self.source, "target": self.target}
         seeds = {"train": self._train_seed(task_seed), "subset": self._subset_seed(task_seed)}
-        refined = None
-        if refiner is not None:
-            jobs["fit"], refined, seeds["fit"] = self._refined(refiner, refiner_seed)
-            jobs["refine"] = refined
         variant = refiner.variant if refiner else ""
-        trained_arm = Arm("source") if arm.kind == "adabn" else arm
-        jobs["train"] = weights = self._train(trained_arm, refined, refiner_seed, task_seed, variant)
+        if arm.kind == "end_to_end":
+            # The fit is the training: another one for each task seed, or the row would show no variance.
+            refiner_seed = task_seed
+        if refiner is not None:
+            jobs["fit"] = self._fitted(refiner, refiner_seed)
+            seeds["fit"] = self._fit_seed(refiner, refiner_seed)
+        if arm.kind == "end_to_end":
+            weights = jobs["fit"]
+        else:
+            refined = None
+            if refiner is not None:
+                jobs["refine"] = refined = self._refined(refiner, refiner_seed)
+            trained_arm = Arm("source") if arm.kind == "adabn" else arm
+            jobs["train"] = weights = self._train(trained_arm, refined, refiner_seed, task_seed, variant)
         network = NetworkSpec(
             task=table.task_described,
             model=table.model,
@@ -220,6 +239,10 @@ class _TableBuilder:
         label = f"score {' '.join(filter(None, [str(arm), variant]))} ({table.recipe}, seed {task_seed})"
         jobs["score"] = self._add("score", label, score_spec, {"weights": weights, "target": self.target})
         return PlannedCell(cell, table, jobs, seeds)
+
+
+def _suffix(refiner_seed: int) -> str:
+    return f", seed {refiner_seed}" if refiner_seed else ""
 
 
 def phases_of(arm: Arm, steps: int) -> tuple[PhaseSpec, ...]:

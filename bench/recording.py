@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from bench.arms import Arm
 from bench.jobs.prepare import pair_digest
 from bench.plan import PlannedCell, phases_of
 from bench.records import Array, Cost, MetricInfo, PairInfo, Record
 from bench.store import Entry
-from bench.suite import Arm
 
 
 def record_of(planned: PlannedCell, entries: Mapping[str, Entry], suite: str) -> Record:
@@ -23,7 +23,8 @@ def record_of(planned: PlannedCell, entries: Mapping[str, Entry], suite: str) ->
     groups = None
     if "groups" in target:
         groups = Array.pack(np.load(entries["target"].path / target["groups"], allow_pickle=False))
-    train = metas["train"]
+    # What was trained to be scored: of the arm end_to_end, the network that the refiner's fit trained with itself.
+    trained = entries["train"] if "train" in entries else entries["fit"]
     return Record(
         suite=suite,
         cell=planned.cell,
@@ -44,22 +45,29 @@ def record_of(planned: PlannedCell, entries: Mapping[str, Entry], suite: str) ->
         groups=groups,
         seeds=planned.seeds,
         digests={
-            "training": entries["train"].key,
-            "weights": entries.get("adapt", entries["train"]).files["weights.safetensors"],
+            "training": trained.key,
+            "weights": entries.get("adapt", trained).files["weights.safetensors"],
             "test": entries["target"].files[target["columns"]["image"]["file"]],
         },
         versions=_versions(planned),
-        environment=train["environment"],
+        environment=trained.meta["environment"],
         cost=_cost(metas),
-        training={
-            "steps": table.budget.train_steps,
-            "batch_size": table.budget.batch_size,
-            "real_fraction": _real_fraction(train, planned),
-            "n_images": train["n_images"],
-            "final_loss": train["final_loss"],
-            "loss_curve": train["loss_curve"],
-        },
+        training=_training(planned, metas),
     )
+
+
+def _training(planned: PlannedCell, metas: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    if "train" not in metas:
+        return {"steps": metas["fit"]["steps"], "final_loss": metas["fit"]["final_loss"]}
+    train, budget = metas["train"], planned.table.budget
+    return {
+        "steps": budget.train_steps,
+        "batch_size": budget.batch_size,
+        "real_fraction": _real_fraction(train, planned),
+        "n_images": train["n_images"],
+        "final_loss": train["final_loss"],
+        "loss_curve": train["loss_curve"],
+    }
 
 
 def failed_record(planned: PlannedCell, reason: str, suite: str) -> Record:
@@ -116,6 +124,7 @@ def _cost(metas: Mapping[str, Mapping[str, Any]]) -> Cost:
     def seconds(*roles: str) -> float:
         return float(sum(metas[role]["seconds"] for role in roles if role in metas))
 
+    trained = metas["train"] if "train" in metas else metas["fit"]
     work = [meta for role, meta in metas.items() if role not in ("source", "target")]
     return Cost(
         fit_seconds=seconds("fit"),
@@ -124,6 +133,6 @@ def _cost(metas: Mapping[str, Mapping[str, Any]]) -> Cost:
         score_seconds=seconds("score"),
         gpu_seconds=float(sum(meta["gpu_seconds"] for meta in work)),
         peak_memory_mb=float(max(meta["peak_memory_mb"] for meta in work)),
-        images_seen=metas["train"]["images_seen"],
-        n_parameters=metas["train"]["n_parameters"],
+        images_seen=trained["images_seen"],
+        n_parameters=trained["n_parameters"],
     )

@@ -21,7 +21,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from bench.api import UserError
 
 SCHEMA = 1
-LABEL_FREE_ARMS = ("source", "refined", "source_refined", "source@2N", "adabn")
 
 
 class _Strict(BaseModel):

@@ -69,6 +69,12 @@ class Store:
         """Where the entry ``key`` lives once it exists."""
         return self.root / "objects" / key[:2] / key
 
+    def unfinished(self, key: str) -> Path:
+        """Where the job that makes ``key`` may leave its state, for the next process to go on from."""
+        folder = self.root / "unfinished"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{key}.safetensors"
+
     def find(self, key: str) -> Entry | None:
         """The verified entry, or ``None``; a corrupt one is dropped, reported and counts as absent.
 

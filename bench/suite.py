@@ -39,53 +39,12 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from bench.api import Budget, Described, Frozen, LabelSpace, Limits, Pair, Refiner, Task, UserError
+from bench.arms import Arm
+from bench.names import join_variant, nearest, split_variant, unknown
 from bench.records import write_atomically
-from bench.registry import Registry, join_variant, nearest, split_variant, unknown
+from bench.registry import Registry
 
 SUITES = Path(__file__).parent / "suites"
-SIMPLE_ARMS = ("source", "refined", "source_refined", "source@2N", "oracle", "adabn")
-COUNTED_ARMS = ("real", "hybrid", "refined_hybrid")
-ARMS_WITH_REFINER = ("refined", "source_refined", "refined_hybrid")
-ARMS_WITH_TARGET_LABELS = ("real", "hybrid", "refined_hybrid", "oracle")
-
-
-@dataclass(frozen=True)
-class Arm:
-    """How a training set is composed (DESIGN §5): ``kind``, number of labelled real images, order of training.
-
-    ``finetune`` trains on the synthetic part first and on the real part afterwards, half of the steps each, instead of
-    mixing both in every batch.
-    """
-
-    kind: str
-    k: int | None = None
-    finetune: bool = False
-
-    @classmethod
-    def parse(cls, text: str) -> Arm:
-        """``refined``, ``source@2N``, ``hybrid@50``, ``hybrid@50:finetune`` …; :class:`UserError` otherwise."""
-        if text in SIMPLE_ARMS:
-            return cls(text)
-        match = re.fullmatch(r"(\w+)@(\d+)(:finetune)?", text)
-        if match and match[1] in COUNTED_ARMS and int(match[2]) > 0 and not (match[3] and match[1] == "real"):
-            return cls(match[1], int(match[2]), bool(match[3]))
-        forms = [*SIMPLE_ARMS, *(f"{kind}@K" for kind in COUNTED_ARMS)]
-        asked = re.sub(r"@\d+", "@K", text)
-        raise UserError(
-            f"no arm {text!r}{nearest(asked, forms)} Available: {', '.join(forms)} (K: number of labelled real images; "
-            "hybrids also as 'hybrid@K:finetune')."
-        )
-
-    def __str__(self) -> str:
-        return self.kind + (f"@{self.k}" if self.k else "") + (":finetune" if self.finetune else "")
-
-    @property
-    def has_refiner(self) -> bool:
-        return self.kind in ARMS_WITH_REFINER
-
-    @property
-    def has_target_labels(self) -> bool:
-        return self.kind in ARMS_WITH_TARGET_LABELS
 
 
 class ArmEntry(Frozen):
@@ -244,6 +203,37 @@ def with_refiners(suite: Suite, variants: Sequence[str]) -> Suite:
     return suite.model_copy(update={"tables": tables})
 
 
+def narrowed(suite: Suite, tasks: Sequence[str] = (), models: Sequence[str] = ()) -> Suite:
+    """The suite's tables of some tasks (all if none is named), each for the given models in place of its own.
+
+    A task may carry options: ``depth:crop=garg`` replaces that of the table. The result has a name of its own, so that
+    its results go to a folder of their own.
+
+    Raises
+    ------
+    UserError: a task that no table of the suite has.
+    """
+    if not tasks and not models:
+        return suite
+    asked = {split_variant(task)[0]: task for task in tasks}
+    present = {split_variant(table.task)[0] for table in suite.tables}
+    if missing := sorted(asked.keys() - present):
+        raise UserError(
+            f"suite {suite.name!r} has no table of task {missing[0]!r}{nearest(missing[0], present)} "
+            f"It has: {', '.join(sorted(present))}."
+        )
+    tables = [
+        table.model_copy(update={"task": asked.get(split_variant(table.task)[0], table.task)})
+        for table in suite.tables
+        if not asked or split_variant(table.task)[0] in asked
+    ]
+    if models:
+        tables = [table.model_copy(update={"model": model}) for model in models for table in tables]
+        tables = list(dict.fromkeys(tables))
+    name = re.sub(r"[^a-z0-9._-]+", "_", "-".join([suite.name, *tasks, *models]).lower())
+    return suite.model_copy(update={"name": name, "tables": tuple(tables)})
+
+
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
     """The first problem of a validation in one line: where, what was found, what is allowed."""
     first = error.errors()[0]
@@ -342,8 +332,8 @@ def _resolve_table(entry: TableEntry, registry: Registry) -> ResolvedTable:
     rows: dict[tuple[Arm, str], tuple[Arm, ResolvedRefiner | None]] = {(Arm("source"), ""): (Arm("source"), None)}
     for arm_entry in entry.arms:
         arm = Arm.parse(arm_entry.arm)
-        _check_arm(arm, table)
         if not arm.has_refiner:
+            _check_arm(arm, None, table)
             if arm_entry.refiners is not None:
                 raise UserError(f"arm {arm_entry.arm!r} takes no refiner; found {list(arm_entry.refiners)}")
             rows[arm, ""] = (arm, None)
@@ -357,6 +347,7 @@ def _resolve_table(entry: TableEntry, registry: Registry) -> ResolvedTable:
                     f"arm {arm_entry.arm!r}: refiner {variant!r} is not in its table{nearest(variant, refiners)} "
                     f"Available: {', '.join(refiners)}."
                 )
+            _check_arm(arm, refiners[variant], table)
             rows[arm, variant] = (arm, refiners[variant])
     return replace(table, rows=tuple(rows.values()))
 
@@ -376,7 +367,7 @@ def _resolve_refiner(variant: str, pair: Pair, registry: Registry) -> ResolvedRe
     return ResolvedRefiner(_canonical(variant), refiner, described)
 
 
-def _check_arm(arm: Arm, table: ResolvedTable) -> None:
+def _check_arm(arm: Arm, refiner: ResolvedRefiner | None, table: ResolvedTable) -> None:
     pair, task = table.pair, table.task
     cannot = f"pair {pair.name!r} cannot serve arm {str(arm)!r}: "
     missing = set(task.labels) - pair.target_labels
@@ -385,6 +376,11 @@ def _check_arm(arm: Arm, table: ResolvedTable) -> None:
     if arm.kind == "source@2N" and not pair.renders_more:
         raise UserError(f"{cannot}its source cannot be rendered anew; leave the arm out")
     n_labelled = pair.counts(table.limits)["target_train_labelled"]
+    if arm.kind == "end_to_end" and refiner is not None and not refiner.refiner.joint:
+        raise UserError(
+            f"refiner {refiner.variant!r} cannot serve arm 'end_to_end': it trains no task network; "
+            "name the refiners that do, as {arm: end_to_end, refiners: [...]}"
+        )
     if arm.k is not None and arm.k > n_labelled:
         raise UserError(f"{cannot}it has {n_labelled} labelled real training images; ask for at most that many")
     if arm.finetune and table.budget.train_steps < 2:

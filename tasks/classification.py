@@ -13,7 +13,7 @@ downloads. Torch and timm are imported where a network is built, so that plannin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 

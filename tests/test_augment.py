@@ -3,9 +3,11 @@ import math
 import pytest
 import torch
 from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms import v2
 
 from bench.api import PluginError
-from bench.augment import GEOMETRIC, PHOTOMETRIC, TRANSFORMS, augment, sample_affine, warp
+from bench.augment import GEOMETRIC, PHOTOMETRIC, TRANSFORMS, augment, sample_affine, warp, warp_boxes, warp_map
 from tasks.classification import Classification
 
 
@@ -161,3 +163,71 @@ def test_a_batch_in_channels_last_memory_gives_the_same(name: str) -> None:
     image = images()
     channels_last = image.contiguous(memory_format=torch.channels_last)
     assert torch.allclose(apply({name}, image), apply({name}, channels_last), atol=1e-6)
+
+
+# ------------------------------------------------------------------------------------ labels follow the image
+
+
+def pixels_of(boxes: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
+    """``(B, H, W)`` uint8 masks: 1 inside an image's first box."""
+    mask = torch.zeros(len(boxes), *shape, dtype=torch.uint8)
+    for image, (left, top, right, bottom) in zip(mask, boxes[:, 0].round().int().tolist(), strict=True):
+        image[top:bottom, left:right] = 1
+    return mask
+
+
+@pytest.mark.parametrize("transform", sorted({"zoom", "shift", "flip"}))
+def test_masks_depths_and_boxes_go_where_the_image_goes(transform: str) -> None:
+    boxes = torch.tensor([[[12.0, 8, 24, 20], [0, 0, 0, 0]]]).repeat(16, 1, 1)
+    mask = pixels_of(boxes, (24, 32))
+    batch = {
+        "image": mask[:, None].float().repeat(1, 3, 1, 1),
+        "mask": mask,
+        "foreground": mask == 1,
+        "depth_m": mask.float() * 2.5,
+        "boxes": boxes,
+        "box_class": torch.tensor([[3, -1]]).repeat(16, 1),
+    }
+    moved = augment(batch, frozenset({transform}), torch.Generator().manual_seed(4))
+    inside = moved["mask"] != 255
+    assert torch.equal(moved["foreground"], moved["mask"] == 1)
+    assert torch.equal(moved["depth_m"][inside], moved["mask"][inside] * 2.5)
+    assert set(moved["depth_m"].unique().tolist()) == {0.0, 2.5}
+    assert ((moved["image"][:, 0] > 0.5) == (moved["mask"] == 1))[inside].float().mean() > 0.98
+    assert moved["box_class"].tolist() == batch["box_class"].tolist()
+    difference = pixels_of(moved["boxes"], (24, 32)) != (moved["mask"] == 1)
+    assert difference[inside].float().mean() < 0.06
+    assert not torch.equal(moved["boxes"], boxes)
+    assert torch.equal(moved["boxes"][:, 1], boxes[:, 1])
+
+
+@pytest.mark.parametrize("transform", sorted({"zoom", "shift", "flip"}))
+def test_labels_move_as_torchvisions_do(transform: str) -> None:
+    """torchvision's v2 functional transforms of tv_tensors are the independent implementation."""
+    affine = sample_affine(12, 32, 24, frozenset({transform}), torch.Generator().manual_seed(1))
+    rng = torch.Generator().manual_seed(2)
+    masks = torch.randint(0, 5, (12, 24, 32), generator=rng, dtype=torch.uint8)
+    boxes = torch.tensor([8.0, 6, 20, 18]).repeat(12, 1, 1)
+    ours, ours_boxes = warp_map(masks, affine, 255), warp_boxes(boxes, torch.zeros(12, 1).long(), affine, 32, 24)
+    for i, matrix in enumerate(affine):
+        scale = 1 / matrix[1, 1].item()
+        shift = [-(matrix[0, 2] * 16 * scale).item(), -(matrix[1, 2] * 12 * scale).item()]
+        image = tv_tensors.Mask(masks[i])
+        box = tv_tensors.BoundingBoxes(boxes[i], format="XYXY", canvas_size=(24, 32))
+        if matrix[0, 0] < 0:
+            image, box = v2.functional.horizontal_flip(image), v2.functional.horizontal_flip(box)
+        affine_of = {"angle": 0.0, "translate": shift, "scale": scale, "shear": [0.0, 0.0]}
+        box = v2.functional.clamp_bounding_boxes(v2.functional.affine(box, **affine_of))
+        assert ours_boxes["boxes"][i] == pytest.approx(box, abs=0.51)
+        if transform != "shift":  # torchvision rounds translations to whole pixels
+            theirs = v2.functional.affine(image, **affine_of, fill=255)
+            assert (ours[i] == theirs).float().mean() > 0.97
+
+
+def test_a_box_that_is_nearly_gone_is_emptied() -> None:
+    boxes = torch.tensor([[[0.0, 0, 4, 4], [20, 10, 30, 20]]])
+    affine = torch.tensor([[[1.0, 0, 3.2 / 16], [0, 1, 0]]])  # 3.2 pixels to the left: a fifth of the first remains
+    moved = warp_boxes(boxes, torch.tensor([[1, 2]]), affine, 32, 24)
+    assert moved["box_class"].tolist() == [[-1, 2]]
+    assert moved["boxes"][0, 0].tolist() == [0, 0, 0, 0]
+    assert moved["boxes"][0, 1] == pytest.approx(torch.tensor([16.8, 10, 26.8, 20]), abs=1e-4)

@@ -1,7 +1,8 @@
 import pytest
 
+from bench.arms import Arm
 from bench.plan import make_plan, phases_of
-from bench.suite import Arm, resolve
+from bench.suite import resolve
 from toy_runs import toy_suite
 
 
@@ -85,18 +86,18 @@ def test_the_needs_of_a_refiner_tie_its_fit_to_task_and_model(tmp_path):
     from bench.registry import Registry
     from toy_runs import TOYS
 
-    file = tmp_path / "joint.py"
+    file = tmp_path / "needy.py"
     file.write_text(
         "from bench.api import Need, Refiner\n"
-        "class Joint(Refiner):\n"
-        "    name, version, needs = 'joint', 1, frozenset({Need.TASK_LOSS, Need.SOURCE_MODEL})\n"
+        "class Needy(Refiner):\n"
+        "    name, version, needs = 'needy', 1, frozenset({Need.TASK_LOSS, Need.SOURCE_MODEL})\n"
         "    def fit(self, source, target, budget, context): ...\n"
         "    def refine(self, batch, generators): return dict(batch.inputs)\n"
     )
     registry = Registry([TOYS, file])
 
     def fit_job(model):
-        plan = plan_of(registry, arms=["refined"], refiners=["joint"], model=model)
+        plan = plan_of(registry, arms=["refined"], refiners=["needy"], model=model)
         (job,) = [job for job in plan.jobs.values() if job.kind == "fit"]
         return job
 

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from bench.api import Pair, Refiner, Task, UserError
-from bench.registry import Registry, content_digest, join_variant, split_variant
+from bench.names import join_variant, split_variant
+from bench.registry import Registry, content_digest
 
 
 def test_variants_parse_and_have_one_spelling():

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from bench import timings
+from bench.api import Pair
 from bench.data.imageset import ImageSet
 from bench.records import read_records
+from bench.report.frame import cell_frame
+from bench.report.leaderboard import leaderboard
 from bench.store import MANIFEST, Store
 from toy_runs import toy_suite
 
@@ -220,3 +223,39 @@ def test_a_cell_whose_score_comes_before_its_source_is_recorded_all_the_same(tmp
     run = InlineRun(toy_suite(arms=["oracle"]), tmp_path, registry, executor_class=Backwards)
     assert run.outcome.complete
     assert run.executor.counts["score"] == 6
+
+
+def test_end_to_end_scores_the_network_that_the_fit_trained_once_for_each_seed(run_inline):
+    suite = toy_suite(arms=["end_to_end", "refined"], refiners=["joint"], seeds=3)
+    done = run_inline(suite)
+    assert done.executor.counts["fit"] == 3
+    records = [record for record in done.outcome.records if record.cell.arm == "end_to_end"]
+    assert len({record.digests["weights"] for record in records}) == 3
+    for record in records:
+        assert record.status == "ok"
+        assert (record.training["steps"], record.cost.images_seen) == (3, 24)
+        assert record.cost.train_seconds == 0 < record.cost.fit_seconds
+    (table,) = [table for table in leaderboard(cell_frame(list(done.outcome.records))) if table.recipe == "strong"]
+    row = table.find("end_to_end", "joint")
+    assert row is not None
+    assert row.rank is None
+    assert row.reason == "trained inside the refiner's fit, in 3 steps of its own"
+    assert table.steps == (12,)
+
+
+def test_labels_that_no_task_could_learn_from_stop_the_run_before_training(run_inline, registry, monkeypatch):
+    suite = toy_suite(arms=["oracle"])
+    pair = registry.get(Pair, "toy")
+    original = pair.source
+
+    def mislabelled(self, *asked):
+        splits = original(self, *asked)
+        splits.train.columns["class_id"].array[5] = 7
+        return splits
+
+    monkeypatch.setattr(pair, "source", mislabelled)
+    done = run_inline(suite)
+    assert done.executor.counts["train"] == 2  # of oracle, which needs no source
+    assert (
+        "source_train, row 5, column 'class_id': class 7; allowed: 0..2" in done.listener.failures["prepare toy source"]
+    )

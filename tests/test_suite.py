@@ -1,7 +1,8 @@
 import pytest
 
 from bench.api import UserError
-from bench.suite import Arm, load_suite, resolve, save_suite, shipped, with_refiners
+from bench.arms import Arm
+from bench.suite import Suite, load_suite, narrowed, resolve, save_suite, shipped, with_refiners
 from toy_runs import toy_suite
 
 GOOD = """
@@ -102,7 +103,7 @@ def test_arms_are_read_and_spelt_alike(text):
         ("hybrid", "did you mean 'hybrid@K'"),
         ("real@0", "Available: "),
         ("real@5:finetune", "Available: "),
-        ("end_to_end", "no arm 'end_to_end'"),
+        ("end2end", "did you mean 'end_to_end'"),
     ],
 )
 def test_an_unknown_arm_gets_the_nearest_right_one(text, message):
@@ -122,6 +123,7 @@ def test_an_unknown_arm_gets_the_nearest_right_one(text, message):
         ({"arms": ["real@61"]}, "cannot serve arm 'real@61': it has 60 labelled real training images"),
         ({"arms": ["refined"], "refiners": ["needs_depth"]}, "cannot serve refiner 'needs_depth': it reads 'depth_m'"),
         ({"arms": ["refined"]}, "arm 'refined' needs refiners"),
+        ({"arms": ["end_to_end"], "refiners": ["same"]}, "'same' cannot serve arm 'end_to_end': it trains no task net"),
         (
             {"arms": [{"arm": "refined", "refiners": ["fda"]}], "refiners": ["same"]},
             "refiner 'fda' is not in its table",
@@ -200,3 +202,23 @@ def test_tables_without_refiners_stay_as_they_are(registry):
     added = with_refiners(both, ["same"])
     assert added.tables[1] == plain
     assert "same" in added.tables[0].refiners
+
+
+def suite_of(*tables):
+    entries = [{"pair": "toy", "arms": ["oracle"], **table} for table in tables]
+    return Suite.model_validate({"name": "mine", "title": "mine", "tables": entries})
+
+
+def test_tables_of_one_task_are_picked_and_trained_with_other_models():
+    suite = suite_of({"task": "classification"}, {"task": "depth"}, {"task": "depth", "recipe": "plain"})
+    picked = narrowed(suite, ["depth:crop=garg"], ["unet", "t2net_depth"])
+    assert picked.name == "mine-depth_crop_garg-unet-t2net_depth"
+    assert [(t.task, t.model, t.recipe) for t in picked.tables] == [
+        ("depth:crop=garg", "unet", "strong"),
+        ("depth:crop=garg", "unet", "plain"),
+        ("depth:crop=garg", "t2net_depth", "strong"),
+        ("depth:crop=garg", "t2net_depth", "plain"),
+    ]
+    assert narrowed(suite) is suite
+    with pytest.raises(UserError, match=r"'mine' has no table of task 'dept'; did you mean 'depth'\? It has: classif"):
+        narrowed(suite, ["dept"])

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from bench import training
-from bench.api import ADAMW, PluginError, UserError
+from bench.api import ADAMW, Optimiser, PluginError, UserError
 from bench.data.imageset import Column, DataError, ImageSet
 from bench.training import (
     Phase,
@@ -79,13 +79,22 @@ def random_images(n: int = 40, n_classes: int = 4, seed: int = 0) -> ImageSet:
     return ImageSet.from_arrays(image=image, class_id=rng.integers(0, n_classes, n))
 
 
-def run(network: nn.Module, *phases: Phase, task=TASK, recipe="plain", batch_size=8, seed=0, progress=None):
+def run(
+    network: nn.Module,
+    *phases: Phase,
+    task=TASK,
+    recipe="plain",
+    optimiser=ADAMW,
+    batch_size=8,
+    seed=0,
+    progress=None,
+):
     return train(
         task,
         network,
         phases or (Phase((Stream((random_images(),), 1.0),), 12),),
         recipe=recipe,
-        optimiser=ADAMW,
+        optimiser=optimiser,
         batch_size=batch_size,
         seed=seed,
         device="cpu",
@@ -373,3 +382,62 @@ def test_adabn_in_one_batch_is_the_mean_and_variance_of_the_whole_set() -> None:
 def test_adabn_needs_batch_norm() -> None:
     with pytest.raises(PluginError, match="arm 'adabn' needs a network with batch normalisation"):
         reestimate_batch_norm(nn.Linear(3, 3), random_images().unlabelled(), batch_size=4, device="cpu")
+
+
+# --------------------------------------------------------------------------------- optimisers and ragged labels
+
+
+class Grouped(TinyNet):
+    def parameter_groups(self):
+        head = {"params": self.linear.parameters(), "lr_scale": 0.0, "weight_decay": 0.0}
+        return [{"params": [*self.conv.parameters(), *self.norm.parameters()]}, head]
+
+
+@pytest.mark.parametrize("kind", ["adamw", "sgd"])
+def test_a_network_may_scale_the_rate_of_its_parts(kind: str) -> None:
+    network, before = Grouped(), Grouped()
+    run(network, optimiser=Optimiser(kind=kind, learning_rate=0.1))
+    assert torch.equal(network.linear.weight, before.linear.weight)
+    assert not torch.equal(network.conv.weight, before.conv.weight)
+
+
+def test_the_optimiser_is_part_of_the_result() -> None:
+    networks = [TinyNet() for _ in range(4)]
+    for network, optimiser in zip(
+        networks, [ADAMW, ADAMW, Optimiser(kind="sgd"), Optimiser(schedule="poly")], strict=True
+    ):
+        run(network, optimiser=optimiser)
+    assert same_state(networks[0], networks[1])
+    assert not same_state(networks[0], networks[2])
+    assert not same_state(networks[0], networks[3])
+
+
+def test_poly_is_the_power_of_what_is_left() -> None:
+    poly = Optimiser(schedule="poly", warm_up=0.0)
+    assert schedule(1, 100, poly) == 1
+    assert schedule(51, 100, poly) == pytest.approx(0.5**0.9)
+
+
+def test_lists_of_boxes_of_different_length_share_a_batch() -> None:
+    """Two streams, one of them of two sets, whose images have at most 1, 3 and 2 boxes."""
+
+    class Boxes(Recorder):
+        labels = ("class_id", "boxes", "box_class")
+
+        def loss(self, network, inputs, labels):
+            assert labels["boxes"].shape == (8, 3, 4)
+            for row, of_class in zip(labels["box_class"].tolist(), labels["class_id"].tolist(), strict=True):
+                assert row == [of_class] * (of_class + 1) + [-1] * (2 - of_class)
+            used = labels["box_class"] >= 0
+            assert torch.equal(labels["boxes"][..., 2] > 0, used)
+            return super().loss(network, inputs, labels)
+
+    def boxed(n_slots: int) -> ImageSet:
+        image = np.zeros((12, 8, 8, 3), np.uint8)
+        class_id = np.full(12, n_slots - 1)
+        boxes = np.tile(np.array([0, 0, 4, 4], np.float32), (12, n_slots, 1))
+        box_class = np.full((12, n_slots), n_slots - 1)
+        return ImageSet.from_arrays(image=image, class_id=class_id, boxes=boxes, box_class=box_class)
+
+    streams = (Stream((boxed(1), boxed(3)), 0.5), Stream((boxed(2),), 0.5))
+    run(TinyNet(), Phase(streams, 6), task=Boxes())

@@ -13,7 +13,7 @@ import time
 import numpy as np
 import torch
 
-from bench.api import Fit, Frozen, ImageSet, Limits, Pair, PluginError, Reads, Refiner, SourceSplits, TargetSplits
+from bench.api import Fit, Frozen, ImageSet, Limits, Need, Pair, PluginError, Reads, Refiner, SourceSplits, TargetSplits
 
 N_SOURCE, N_TARGET, N_TEST = 96, 60, 45
 
@@ -121,6 +121,31 @@ class NeedsDepth(Same):
 
     name = "needs_depth"
     reads = Reads(required=frozenset({"depth_m"}))
+
+
+class Joint(Same):
+    """Trains a task network of its own for three steps."""
+
+    name = "joint"
+    needs = frozenset({Need.TASK_LOSS})
+    joint = True
+
+    def fit(self, source, target, budget, context):
+        self.network = context.build().train()
+        rows = np.arange(8)
+        inputs = {"image": torch.from_numpy(source.columns["image"].take(rows)).permute(0, 3, 1, 2) / 255}
+        labels = {"class_id": torch.from_numpy(source.columns["class_id"].take(rows))}
+        optimiser = torch.optim.SGD(self.network.parameters(), lr=0.01)
+        for step in range(3):
+            optimiser.zero_grad()
+            loss = context.loss(self.network, inputs, labels)
+            loss.backward()
+            optimiser.step()
+            context.progress(step + 1, 3, loss.item())
+        self.images_seen = 24
+
+    def predictor(self):
+        return self.network.state_dict()
 
 
 class Raises(_Toy):

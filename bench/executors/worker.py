@@ -107,7 +107,12 @@ class _Channel:
 def _serve(
     order: WorkOrder, store: Store, registry: Registry, device: torch.device, channel: _Channel
 ) -> Done | Busy | Failed:
-    work = Work(registry, device, lambda step, n_steps, loss: channel.progress(order.key, step, n_steps, loss))
+    unfinished = store.unfinished(order.key)
+
+    def progress(step: int, n_steps: int, loss: float) -> None:
+        channel.progress(order.key, step, n_steps, loss)
+
+    work = Work(registry, device, progress, unfinished)
     try:
         with store.lock(order.key) as free:
             if not free:
@@ -128,6 +133,8 @@ def _serve(
     except BaseException as error:
         # Whatever a plug-in raises is its cell's failure, with its reason, and never the run's.
         return Failed(order.key, one_line(f"{type(error).__name__}: {error}"), traceback.format_exc())
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _run(order: WorkOrder, folder: Path, work: Work) -> dict[str, Any]:
@@ -138,7 +145,7 @@ def _run(order: WorkOrder, folder: Path, work: Work) -> dict[str, Any]:
     result: dict[str, Any] = KINDS[order.kind].run(order.spec, order.inputs, folder, work)
     if cuda:
         torch.cuda.synchronize()
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - started + result.pop("seconds_before", 0.0)
     return {
         **result,
         "kind": order.kind,

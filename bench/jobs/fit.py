@@ -1,15 +1,27 @@
-"""*fit*: let a refiner learn from the labelled source and the unlabelled target, and store its state."""
+"""*fit*: let a refiner learn from the labelled source and the unlabelled target, and store its state.
+
+A joint refiner's fit leaves ``weights.safetensors`` too: the task network that it trained, which *score* takes as it
+takes a trained one.
+"""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bench.api import Budget, Described, FitContext, Frozen, LabelSpace, ModelParams, Need, Refiner, Task
+from bench.api import Budget, Checkpoint, Described, FitContext, Frozen, LabelSpace, ModelParams, Need, Refiner, Task
 from bench.data.stored import column_digests, load_set
+from bench.jobs.train import load_network, save_state
 from bench.jobs.work import Inputs, Work
+from bench.records import write_atomically
 
-VERSION = 1
+if TYPE_CHECKING:
+    from torch import Tensor
+
+VERSION = 2
 
 
 class Spec(Frozen):
@@ -23,6 +35,32 @@ class Spec(Frozen):
     task: Described | None = None
     model: Described | None = None
     space: LabelSpace | None = None
+    joint: bool = False
+
+
+class StoredCheckpoint(Checkpoint):
+    """A checkpoint in a file of the store, with the seconds that the fit had taken by then."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._started = time.perf_counter()
+        self.seconds_before = 0.0
+
+    def load(self) -> dict[str, Tensor] | None:
+        from safetensors import safe_open
+
+        if not self._file.is_file():
+            return None
+        with safe_open(self._file, "pt") as saved:
+            self.seconds_before = float(saved.metadata()["seconds"])
+            return {name: saved.get_tensor(name) for name in saved.keys()}  # noqa: SIM118 (no mapping)
+
+    def save(self, state: Mapping[str, Tensor]) -> None:
+        from safetensors.torch import save
+
+        seconds = self.seconds_before + time.perf_counter() - self._started
+        tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
+        write_atomically(self._file, save(tensors, {"seconds": f"{seconds:.3f}"}))
 
 
 def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
@@ -38,6 +76,7 @@ def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
         "target": column_digests(inputs["target"], "target_train", columns),
         "task": spec.task.identity() if spec.task else None,
         "model": spec.model.identity() if spec.model else None,
+        "joint": spec.joint,
         "space": spec.space.model_dump() if spec.space else None,
         "source_model": inputs["source_model"].files if "source_model" in inputs else None,
     }
@@ -46,7 +85,6 @@ def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
 def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
     """Fit and write ``state.safetensors``."""
     import torch
-    from safetensors.torch import save_file
 
     from bench.training import seeded
 
@@ -54,21 +92,35 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
     source = load_set(inputs["source"], "source_train").only(frozenset(spec.reads))
     target = load_set(inputs["target"], "target_train").unlabelled()
     generator = torch.Generator().manual_seed(spec.seed)
+    last: dict[str, Any] = {"steps": 0, "final_loss": 0.0}
+
+    def progress(step: int, n_steps: int, loss: float) -> None:
+        last.update(steps=step, final_loss=loss)
+        work.progress(step, n_steps, loss)
+
+    checkpoint = StoredCheckpoint(work.unfinished)
+    context = _context(spec, inputs, generator, replace(work, progress=progress), checkpoint)
     with seeded(spec.seed, work.device):
-        refiner.fit(source, target, spec.budget, _context(spec, inputs, generator, work))
-    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in refiner.state_dict().items()}
-    save_file(state, folder / "state.safetensors")
-    return {"n_parameters": sum(t.numel() for t in state.values() if t.is_floating_point())}
+        refiner.fit(source, target, spec.budget, context)
+    state = refiner.state_dict()
+    save_state(state, folder / "state.safetensors")
+    if spec.joint:
+        save_state(refiner.predictor(), folder / "weights.safetensors")
+    n_parameters = sum(t.numel() for t in state.values() if t.is_floating_point())
+    return {
+        "n_parameters": n_parameters,
+        "images_seen": refiner.images_seen,
+        "seconds_before": checkpoint.seconds_before,
+        **last,
+    }
 
 
-def _context(spec: Spec, inputs: Inputs, generator: Any, work: Work) -> FitContext:
+def _context(spec: Spec, inputs: Inputs, generator: Any, work: Work, checkpoint: Checkpoint) -> FitContext:
     if spec.task is None or spec.model is None or spec.space is None:
-        return FitContext(generator, work.device, work.progress)
+        return FitContext(generator, work.device, work.progress, checkpoint=checkpoint)
     task, model, space = work.registry.rebuild(Task, spec.task), spec.model, spec.space
     source_model = None
     if Need.SOURCE_MODEL in spec.needs:
-        from bench.jobs.train import load_network
-
         source_model = load_network(inputs["source_model"], task, model, space, work.device)
     return FitContext(
         generator,
@@ -78,6 +130,8 @@ def _context(spec: Spec, inputs: Inputs, generator: Any, work: Work) -> FitConte
         loss=task.loss,
         predict=task.predict,
         source_model=source_model,
+        space=space,
+        checkpoint=checkpoint,
     )
 
 

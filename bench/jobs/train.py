@@ -6,6 +6,7 @@ batch. Streams with equal content are one stream, so ``identity`` lands on ``sou
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,7 +21,7 @@ from bench.store import Entry
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+    from torch import Tensor, nn
 
     from bench.training import Phase, Stream
 
@@ -205,14 +206,18 @@ def labelled_order(labelled: ImageSet, labels: tuple[str, ...], subset_seed: int
 
 def save_network(network: nn.Module, folder: Path) -> None:
     """Write a network's state as ``weights.safetensors``."""
+    save_state(network.state_dict(), folder / "weights.safetensors")
+
+
+def save_state(state: Mapping[str, Tensor], file: Path) -> None:
+    """Write named tensors, wherever they are and whatever memory they share."""
     from safetensors.torch import save_file
 
-    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
-    save_file(state, folder / "weights.safetensors")
+    save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}, file)
 
 
 def load_network(entry: Entry, task: Task, model: Described, space: LabelSpace, device: torch.device) -> nn.Module:
-    """The trained network of a *train* or *adapt* entry, in eval mode on ``device``."""
+    """The trained network of a *train*, *adapt* or joint *fit* entry, in eval mode on ``device``."""
     import torch
     from safetensors.torch import load_file
 

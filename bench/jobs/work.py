@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.api import Described, Frozen, LabelSpace
@@ -31,11 +32,15 @@ class NetworkSpec(Frozen):
 
 @dataclass(frozen=True)
 class Work:
-    """A worker's means: its plug-ins, its device, and ``progress(step, n_steps, loss)``."""
+    """A worker's means: its plug-ins, its device, ``progress(step, n_steps, loss)``, and a file for unfinished work.
+
+    ``unfinished`` outlives a process that is killed, and is deleted when the job ends by itself.
+    """
 
     registry: Registry
     device: torch.device
     progress: Callable[[int, int, float], None]
+    unfinished: Path
 
 
 def digest_of(description: Any) -> str:

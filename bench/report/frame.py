@@ -13,7 +13,6 @@ entry a test image), ``pair_info``, ``versions`` and ``environment``. A failed c
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -22,7 +21,8 @@ import numpy as np
 import pandas as pd
 
 from bench.api import UserError
-from bench.records import LABEL_FREE_ARMS, Array, PairInfo, Record
+from bench.arms import Arm
+from bench.records import Array, PairInfo, Record
 
 TABLE = ["pair", "task", "model", "recipe", "budget"]
 """Cells with these in common are trained alike and stand in one table."""
@@ -57,15 +57,12 @@ def target_labels(arm: str, pair: PairInfo | None) -> int | None:
     ------
     UserError: an arm that the report does not know.
     """
-    if arm in LABEL_FREE_ARMS:
+    parsed = Arm.parse(arm)
+    if not parsed.has_target_labels:
         return 0
-    if arm == "oracle":
-        return pair.n_target_labelled if pair else None
-    counted = re.fullmatch(r"(?:real|hybrid|refined_hybrid)@(\d+)(?::finetune)?", arm)
-    if counted is None:
-        known = [*LABEL_FREE_ARMS, "oracle", "real@K", "hybrid@K", "refined_hybrid@K"]
-        raise UserError(f"no arm {arm!r} in the report; known: {', '.join(known)}; report with the version that ran it")
-    return int(counted[1])
+    if parsed.k is not None:
+        return parsed.k
+    return pair.n_target_labelled if pair else None
 
 
 def _row(record: Record) -> dict[str, Any]:

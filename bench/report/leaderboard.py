@@ -172,7 +172,7 @@ def _table(cells: pd.DataFrame, other: pd.DataFrame, strong_source: BySeed) -> T
         seeds=seeds,
         sign=1.0 if metric.higher_is_better else -1.0,
         groups=_groups(scored),
-        families={label(*key): "refiners" if key[1] else "references" for key in by_row},
+        families={label(*key): _family(*key) for key in by_row},
         untested=frozenset(name for name, reason in incomplete.items() if reason),
     )
     source = _source(cells)
@@ -187,7 +187,7 @@ def _table(cells: pd.DataFrame, other: pd.DataFrame, strong_source: BySeed) -> T
         row = _row(*key, group, values[name], layout.groups)
         row = replace(
             row,
-            reason=incomplete[name] or _too_few_seeds(row),
+            reason=incomplete[name] or _too_few_seeds(row) or _other_training(row, cells),
             gain=gains.by_row.get(name),
             strong_gain=strong_gains.by_row.get(name),
         )
@@ -212,7 +212,7 @@ def _table(cells: pd.DataFrame, other: pd.DataFrame, strong_source: BySeed) -> T
         has_strong_source=bool(strong_source),
         gap_problem=_gap_problem(values, oracle, gains),
         seeds=seeds,
-        steps=_distinct(scored.steps),
+        steps=_distinct(scored[scored.arm != "end_to_end"].steps),
         batch_sizes=_distinct(scored.batch_size),
         suites=tuple(sorted(cells.suite.unique())),
         versions=_versions(scored),
@@ -367,6 +367,20 @@ def _incomplete(cells: pd.DataFrame, seeds: Sequence[int]) -> str:
     if missing:
         return f"no record of task seed {', '.join(map(str, missing))}, which other cells have; run the suite again"
     return ""
+
+
+def _family(arm: str, refiner: str) -> str:
+    """Rows that share a correction: refiners under the table's recipe; what a joint fit trained; all else."""
+    if arm == "end_to_end":
+        return arm
+    return "refiners" if refiner else "references"
+
+
+def _other_training(row: Row, cells: pd.DataFrame) -> str:
+    if row.arm != "end_to_end":
+        return ""
+    steps = _distinct(cells[(cells.arm == row.arm) & (cells.refiner == row.refiner)].steps)
+    return f"trained inside the refiner's fit, in {' or '.join(map(str, steps))} steps of its own"
 
 
 def _too_few_seeds(row: Row) -> str:

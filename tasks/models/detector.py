@@ -13,6 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 
 MAX_DETECTIONS = 100
@@ -44,3 +45,23 @@ class Detector(nn.Module, ABC):
     def forward(self, inputs: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
         """``detect`` of a batch of inputs: how the arm ``adabn`` passes images through."""
         return self.detect(inputs["image"])
+
+
+class TorchvisionDetector(Detector):
+    """A detector of torchvision's (SSD, Faster R-CNN) as ``body``; there, label 0 is background and ours begin at 1.
+
+    Its own transform normalises, and resizes where the model says so; boxes go in and come out in pixels of the images
+    as they are given. Losses are added with equal weight, as their papers do.
+    """
+
+    def __init__(self, body: nn.Module, n_classes: int) -> None:
+        super().__init__()
+        self.body = body
+        self.n_classes = n_classes
+
+    def training_loss(self, image: Tensor, targets: list[dict[str, Tensor]]) -> Tensor:
+        losses = self.body(list(image), [{"boxes": t["boxes"], "labels": t["labels"] + 1} for t in targets])
+        return torch.stack(list(losses.values())).sum()
+
+    def detect(self, image: Tensor) -> list[dict[str, Tensor]]:
+        return [found | {"labels": found["labels"] - 1} for found in self.body(list(image))]

@@ -372,7 +372,7 @@ def test_damaged_contributions_are_named(make_record, array, problem):
 
 
 def test_an_unknown_arm_is_refused(make_record):
-    with pytest.raises(UserError, match=r"no arm 'magic' in the report; known: source"):
+    with pytest.raises(UserError, match=r"no arm 'magic'\. Available: source, refined"):
         tables_of([make_record(np.ones(4), arm="magic")])
 
 

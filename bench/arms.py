@@ -1,0 +1,57 @@
+"""The arms of DESIGN §5: how a training set is composed. One grammar for suites, plans, records and reports.
+
+source, refined, source_refined, source@2N, end_to_end, oracle, adabn
+real@K, hybrid@K, refined_hybrid@K       K labelled real images; the hybrids also as hybrid@K:finetune
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from bench.api import UserError
+from bench.names import nearest
+
+SIMPLE = ("source", "refined", "source_refined", "source@2N", "end_to_end", "oracle", "adabn")
+COUNTED = ("real", "hybrid", "refined_hybrid")
+WITH_REFINER = ("refined", "source_refined", "refined_hybrid", "end_to_end")
+WITH_TARGET_LABELS = ("real", "hybrid", "refined_hybrid", "oracle")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """How a training set is composed (DESIGN §5): ``kind``, number of labelled real images, order of training.
+
+    ``finetune`` trains on the synthetic part first and on the real part afterwards, half of the steps each, instead of
+    mixing both in every batch.
+    """
+
+    kind: str
+    k: int | None = None
+    finetune: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Arm:
+        """``refined``, ``source@2N``, ``hybrid@50``, ``hybrid@50:finetune`` …; :class:`UserError` otherwise."""
+        if text in SIMPLE:
+            return cls(text)
+        match = re.fullmatch(r"(\w+)@(\d+)(:finetune)?", text)
+        if match and match[1] in COUNTED and int(match[2]) > 0 and not (match[3] and match[1] == "real"):
+            return cls(match[1], int(match[2]), bool(match[3]))
+        forms = [*SIMPLE, *(f"{kind}@K" for kind in COUNTED)]
+        asked = re.sub(r"@\d+", "@K", text)
+        raise UserError(
+            f"no arm {text!r}{nearest(asked, forms)} Available: {', '.join(forms)} (K: number of labelled real images; "
+            "hybrids also as 'hybrid@K:finetune')."
+        )
+
+    def __str__(self) -> str:
+        return self.kind + (f"@{self.k}" if self.k else "") + (":finetune" if self.finetune else "")
+
+    @property
+    def has_refiner(self) -> bool:
+        return self.kind in WITH_REFINER
+
+    @property
+    def has_target_labels(self) -> bool:
+        return self.kind in WITH_TARGET_LABELS

@@ -1,0 +1,1 @@
+"""Generators of rendered image sets: scenes in two looks whose labels come from the renderer."""
