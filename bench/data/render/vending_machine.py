@@ -1,0 +1,244 @@
+"""The machine of the pair ``vending``: cabinet, paints, lamps and the room that its door reflects.
+
+The cabinet is the same in every image and stands in the same place in both looks. World axes: x to the right as the
+camera sees it, y away from it, z up; the origin is on the lower shelf, in the middle of its front edge.
+
+* Source: one grey or white a wall, one colour a paint, matt, and a point lamp beside the camera.
+* Target: ribbed and stained walls, brushed sides, shelves that reflect, rails with price tags, plastics, foils and
+  metals; a light strip on the left, one above that the upper shelf keeps from the lower one, often a weak one on the
+  right, each of its own power and colour, and daylight through the door.
+
+**The door is faked.** A pane of glass would reflect the room by chance, path by path, which at 64 samples is noise. Here
+it is an invisible sheet that adds to what the camera sees a blurred picture of a room (window, lamps, people), as a pane
+of constant reflectance would. It attenuates nothing, casts no light inside, and reflects no product.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from bench.data.render.meshes import box, moved, painted, translation
+from bench.data.render.scene import Look
+from bench.data.render.textures import bitmap, linear, noise, rgb
+from bench.data.render.vending_prints import design, paper, print_of
+from bench.data.render.vending_products import CLASS_NAMES, FORMS, Product
+
+HALF_WIDTH_M, DEPTH_M, HEIGHT_M = 0.20, 0.19, 0.49
+"""Inside of the cabinet: x in ± HALF_WIDTH_M, y in [0, DEPTH_M], z in [0, HEIGHT_M]."""
+SHELVES_M = (0.0, 0.245)
+"""Heights of the surfaces that products rest on."""
+
+_WALL_M, _BOARD_M, _RAIL_M = 0.01, 0.007, 0.026
+_FRAME_Y_M, _DOOR_Y_M = (-0.05, -0.02), -0.1
+_CAN = CLASS_NAMES.index("can")
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Light of one target image.
+
+    Attributes
+    ----------
+    left, right, top: radiance of the strips; white paper in full light reflects about 1.
+    warmth: of each of these, 0 bluish to 1 yellowish.
+    daylight: radiance of the door seen from inside.
+    reflection: radiance of the brightest thing in the room as the door reflects it.
+    room_seed: which room, and how far it is shifted.
+    """
+
+    left: float = 22.0
+    right: float = 4.0
+    top: float = 9.0
+    warmth: tuple[float, float, float] = (0.4, 0.4, 0.4)
+    daylight: float = 0.12
+    reflection: float = 0.16
+    room_seed: int = 0
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> Conditions:
+        """Every power within a factor of about two of its mean; the right strip is dark in two of five images."""
+        return cls(
+            left=rng.uniform(12, 32),
+            right=rng.uniform(2, 10) if rng.random() < 0.6 else 0.0,
+            top=rng.uniform(3, 15),
+            warmth=tuple(rng.uniform(0, 0.8, 3)),
+            daylight=rng.uniform(0.04, 0.2),
+            reflection=rng.uniform(0.06, 0.26),
+            room_seed=int(rng.integers(1, 1 << 31)),
+        )
+
+
+def cabinet(look: Look) -> dict[str, dict[str, Any]]:
+    """Every wall, shelf, rail and frame by name, as scene entries; all of them may hide a product."""
+    w, d, h, t = HALF_WIDTH_M, DEPTH_M, HEIGHT_M, _WALL_M
+    front, back = _FRAME_Y_M
+    upper = SHELVES_M[1]
+    blocks = {
+        "back": ((-w, d, -0.05), (w, d + t, h), "wall"),
+        "left": ((-w - t, back, -0.05), (-w, d, h), "side"),
+        "right": ((w, back, -0.05), (w + t, d, h), "side"),
+        "ceiling": ((-w, back, h), (w, d, h + t), "wall"),
+        "floor": ((-w, 0, -_BOARD_M), (w, d, 0), "shelf"),
+        "board": ((-w, 0, upper - _BOARD_M), (w, d, upper), "shelf"),
+        "rail_low": ((-w, -0.005, 0.004 - _RAIL_M), (w, 0, 0.004), "rail_low"),
+        "rail_high": ((-w, -0.005, upper + 0.004 - _RAIL_M), (w, 0, upper + 0.004), "rail_high"),
+        "chute": ((-w, -0.012, -0.3), (w, -0.005, 0.004 - _RAIL_M), "frame"),
+        "frame_left": ((-w - 0.3, front, -0.3), (-w - 0.004, back, h + 0.3), "frame"),
+        "frame_right": ((w + 0.004, front, -0.3), (w + 0.3, back, h + 0.3), "frame"),
+        "frame_top": ((-w, front, h - 0.004), (w, back, h + 0.3), "frame"),
+        "frame_bottom": ((-w, front, -0.3), (w, back, -0.035), "frame"),
+    }
+    return {name: painted(_block(low, high), _wall_paint(kind, look)) for name, (low, high, kind) in blocks.items()}
+
+
+def product_paint(paint: str, product: Product, look: Look) -> dict[str, Any]:
+    """The material of a piece of ``product``: ``print``, ``cap``, ``fill`` or ``metal``."""
+    this = design(product.class_id, product.design)
+    colour: dict[str, Any]
+    if paint == "print":
+        colour = {
+            "type": "bitmap",
+            "data": print_of(product.class_id, product.design, look == "target"),
+            "wrap_mode": "clamp",
+        }
+    elif paint == "metal":
+        colour = rgb((0.80, 0.80, 0.82))
+    else:
+        colour = {"type": "rgb", "value": paper(this.cap if paint == "cap" else this.fill)}
+    if look == "source":
+        return {"type": "diffuse", "reflectance": colour}
+    if paint == "metal":
+        return {"type": "principled", "base_color": colour, "metallic": 0.9, "roughness": 0.3}
+    if paint == "fill":  # a clear wall before its contents: a strong, narrow highlight on a saturated ground
+        return {"type": "principled", "base_color": colour, "roughness": 0.13, "specular": 0.9}
+    if FORMS[product.class_id].foil:
+        return {"type": "principled", "base_color": colour, "metallic": 0.4, "roughness": 0.3, "specular": 0.6}
+    if product.class_id == _CAN:
+        return {"type": "principled", "base_color": colour, "metallic": 0.5, "roughness": 0.27, "specular": 0.6}
+    return {"type": "principled", "base_color": colour, "roughness": 0.35, "specular": 0.5}
+
+
+def lamps(look: Look, conditions: Conditions) -> dict[str, dict[str, Any]]:
+    """Emitters by name; none stands between the camera and anything that it would hide."""
+    if look == "source":
+        return {"lamp": {"type": "point", "position": [0.12, -0.9, 0.62], "intensity": {"type": "rgb", "value": 3.4}}}
+    w, h = HALF_WIDTH_M, HEIGHT_M
+    cold, warm = np.array((0.86, 0.95, 1.08)), np.array((1.12, 0.98, 0.74))
+    tint = [(1 - share) * cold + share * warm for share in conditions.warmth]
+    made = {
+        "strip_left": _sheet((-w + 0.002, -0.012, 0.01), (0, 0, h - 0.02), (0.007, 0.007, 0), conditions.left * tint[0]),
+        "strip_right": _sheet((w - 0.009, -0.005, 0.01), (0, 0, h - 0.02), (0.007, -0.007, 0), conditions.right * tint[1]),
+        "strip_top": _sheet((-w + 0.03, 0.0, h - 0.002), (0, 0.02, 0), (2 * w - 0.06, 0, 0), conditions.top * tint[2]),
+    }
+    window = _sheet((-w, -0.06, 0), (0, 0, h), (2 * w, 0, 0), np.full(3, conditions.daylight))
+    door = _sheet((-0.5, _DOOR_Y_M, -0.2), (1.0, 0, 0), (0, 0, h + 0.4), np.zeros(3))
+    room = room_picture(conditions.room_seed) * np.float32(conditions.reflection)
+    door["emitter"] = {"type": "area", "radiance": {"type": "bitmap", "data": room}, "sampling_weight": 0.0}
+    return made | {"daylight": window | {"bsdf": {"type": "null"}}, "door": door | {"bsdf": {"type": "null"}}}
+
+
+def room_picture(seed: int) -> np.ndarray:
+    """``(96, 96, 3) float32`` in about [0, 1]: what the door reflects, blurred; dark but for window, lamps and people."""
+    from scipy.ndimage import gaussian_filter
+
+    rng = np.random.default_rng([5, seed])
+    room = np.full((96, 96, 3), 0.07)
+    room[70:] = (0.10, 0.085, 0.07)
+    x, width = rng.integers(0, 70), rng.integers(16, 30)
+    room[16:56, x : x + width] = (0.85, 0.95, 1.05)
+    room[16:56, x + width // 2 - 1 : x + width // 2 + 1] = 0.15
+    for _ in range(rng.integers(1, 4)):
+        left, top = rng.integers(0, 80), rng.integers(4, 14)
+        room[top : top + 2, left : left + 18] = (1.1, 1.0, 0.85)
+    for _ in range(rng.integers(0, 3)):
+        centre, wide = rng.integers(8, 88), rng.integers(6, 10)
+        y, across = np.ogrid[:96, :96]
+        body = (np.abs(across - centre) < wide) & (y > 50)
+        head = (across - centre) ** 2 + (y - 43) ** 2 < (0.55 * wide) ** 2
+        room[body] = rng.uniform(0.02, 0.3, 3)
+        room[head] = (0.3, 0.2, 0.15)
+    return np.clip(gaussian_filter(room, (1.6, 1.6, 0)), 0, None).astype(np.float32)
+
+
+def _wall_paint(kind: str, look: Look) -> dict[str, Any]:
+    if look == "source":
+        grey = {"wall": 0.85, "side": 0.7, "shelf": 0.62, "frame": 0.22}.get(kind, 0.45)
+        return {"type": "diffuse", "reflectance": rgb((grey, grey, grey * 1.03))}
+    if kind == "wall":
+        return {"type": "diffuse", "reflectance": bitmap(_ribs())}
+    if kind == "side":
+        return {"type": "roughconductor", "material": "Al", "alpha": 0.32, "specular_reflectance": bitmap(_brushed())}
+    if kind == "shelf":
+        return {"type": "roughplastic", "diffuse_reflectance": bitmap(_shelf()), "alpha": 0.12}
+    if kind == "frame":
+        return {"type": "roughplastic", "diffuse_reflectance": rgb((0.13, 0.13, 0.14)), "alpha": 0.2}
+    return {"type": "roughplastic", "diffuse_reflectance": bitmap(_rail(kind)), "alpha": 0.15}
+
+
+@lru_cache(maxsize=1)
+def _ribs() -> np.ndarray:
+    """White panel with vertical ribs, vent slots and stains."""
+    rng = np.random.default_rng(41)
+    x = np.arange(256)
+    rib = 1 - 0.25 * (x % 16 < 2)
+    stain = 1 - 0.3 * noise(rng, 256, 3)[..., None] ** 2
+    panel = linear((0.86, 0.87, 0.86)) * rib[None, :, None] * stain
+    rows = np.concatenate([np.arange(30, 60, 6), np.arange(160, 190, 6)])
+    panel[np.ix_(np.concatenate([rows, rows + 1]), np.nonzero((x > 70) & (x < 186) & (x % 16 > 4))[0])] = 0.03
+    return panel.astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _brushed() -> np.ndarray:
+    streaks = noise(np.random.default_rng(42), 128, (64, 2), 3)
+    return np.repeat((0.55 + 0.3 * streaks)[..., None], 3, axis=-1).astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _shelf() -> np.ndarray:
+    """Grey board with slots along y and scratches."""
+    rng = np.random.default_rng(43)
+    board = linear((0.62, 0.63, 0.64)) * (0.8 + 0.3 * noise(rng, 256, (4, 24), 4))[..., None]
+    board[:, np.arange(256) % 32 < 2] *= 0.35
+    return np.clip(board, 0, 1).astype(np.float32)
+
+
+@lru_cache(maxsize=2)
+def _rail(kind: str) -> np.ndarray:
+    """Dark rail with price tags."""
+    rng = np.random.default_rng([44, len(kind)])
+    image = Image.new("RGB", (800, 52), (58, 60, 66))
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(30)
+    for left in range(40, 760, 122):
+        paper = ((244, 242, 234), (248, 214, 70), (244, 242, 234))[rng.integers(3)]
+        left += int(rng.integers(-14, 14))
+        draw.rectangle((left, 6, left + 72, 46), paper)
+        draw.text((left + 36, 26), f"{rng.integers(0, 4)}.{rng.integers(1, 10)}0", (170, 24, 30), font, "mm")
+    return linear(np.asarray(image) / 255).astype(np.float32)
+
+
+def _block(low: tuple[float, float, float], high: tuple[float, float, float]) -> dict[str, Any]:
+    """An axis-parallel box between two corners."""
+    a, b = np.array(low), np.array(high)
+    return moved(box(tuple((b - a).tolist())), translation(*((a + b) / 2).tolist()))
+
+
+def _sheet(
+    corner: tuple[float, float, float],
+    along: tuple[float, float, float],
+    across: tuple[float, float, float],
+    radiance: np.ndarray,
+) -> dict[str, Any]:
+    """A parallelogram that emits to the side of along × across."""
+    a, b = np.array(along), np.array(across)
+    normal = np.cross(a, b)
+    pose = np.eye(4)
+    pose[:3] = np.stack([a / 2, b / 2, normal / np.linalg.norm(normal), np.array(corner) + (a + b) / 2], axis=1)
+    light = {"type": "area", "radiance": {"type": "rgb", "value": radiance.tolist()}}
+    return {"type": "rectangle", "to_world": pose, "bsdf": {"type": "diffuse"}, "emitter": light}
