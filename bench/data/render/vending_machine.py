@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from bench.data.render.meshes import box, moved, painted, translation
+from bench.data.render.meshes import box, merged, moved, painted, plane, rotation, translation
 from bench.data.render.scene import Look
 from bench.data.render.textures import bitmap, linear, noise, rgb
 from bench.data.render.vending_prints import design, paper, print_of
@@ -34,7 +34,8 @@ SHELVES_M = (0.0, 0.245)
 """Heights of the surfaces that products rest on."""
 
 _WALL_M, _BOARD_M, _RAIL_M = 0.01, 0.007, 0.026
-_FRAME_Y_M, _DOOR_Y_M = (-0.05, -0.02), -0.1
+_FRAME_Y_M, _DOOR_Y_M = (-0.05, -0.02), -0.13
+_TAGS = {"white": (244, 242, 234), "yellow": (248, 214, 70)}
 _CAN = CLASS_NAMES.index("can")
 
 
@@ -46,29 +47,26 @@ class Conditions:
     ----------
     left, right, top: radiance of the strips; white paper in full light reflects about 1.
     warmth: of each of these, 0 bluish to 1 yellowish.
-    daylight: radiance of the door seen from inside.
     reflection: radiance of the brightest thing in the room as the door reflects it.
     room_seed: which room, and how far it is shifted.
     """
 
-    left: float = 22.0
-    right: float = 4.0
-    top: float = 9.0
+    left: float = 14.0
+    right: float = 3.0
+    top: float = 6.0
     warmth: tuple[float, float, float] = (0.4, 0.4, 0.4)
-    daylight: float = 0.12
-    reflection: float = 0.16
+    reflection: float = 0.14
     room_seed: int = 0
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Conditions:
         """Every power within a factor of about two of its mean; the right strip is dark in two of five images."""
         return cls(
-            left=rng.uniform(12, 32),
-            right=rng.uniform(2, 10) if rng.random() < 0.6 else 0.0,
-            top=rng.uniform(3, 15),
+            left=rng.uniform(6, 22),
+            right=rng.uniform(1.5, 7) if rng.random() < 0.6 else 0.0,
+            top=rng.uniform(2, 10),
             warmth=tuple(rng.uniform(0, 0.8, 3)),
-            daylight=rng.uniform(0.04, 0.2),
-            reflection=rng.uniform(0.06, 0.26),
+            reflection=rng.uniform(0.04, 0.2),
             room_seed=int(rng.integers(1, 1 << 31)),
         )
 
@@ -85,15 +83,18 @@ def cabinet(look: Look) -> dict[str, dict[str, Any]]:
         "ceiling": ((-w, back, h), (w, d, h + t), "wall"),
         "floor": ((-w, 0, -_BOARD_M), (w, d, 0), "shelf"),
         "board": ((-w, 0, upper - _BOARD_M), (w, d, upper), "shelf"),
-        "rail_low": ((-w, -0.005, 0.004 - _RAIL_M), (w, 0, 0.004), "rail_low"),
-        "rail_high": ((-w, -0.005, upper + 0.004 - _RAIL_M), (w, 0, upper + 0.004), "rail_high"),
+        "rail_low": ((-w, -0.005, 0.004 - _RAIL_M), (w, 0, 0.004), "rail"),
+        "rail_high": ((-w, -0.005, upper + 0.004 - _RAIL_M), (w, 0, upper + 0.004), "rail"),
         "chute": ((-w, -0.012, -0.3), (w, -0.005, 0.004 - _RAIL_M), "frame"),
         "frame_left": ((-w - 0.3, front, -0.3), (-w - 0.004, back, h + 0.3), "frame"),
         "frame_right": ((w + 0.004, front, -0.3), (w + 0.3, back, h + 0.3), "frame"),
         "frame_top": ((-w, front, h - 0.004), (w, back, h + 0.3), "frame"),
         "frame_bottom": ((-w, front, -0.3), (w, back, -0.035), "frame"),
     }
-    return {name: painted(_block(low, high), _wall_paint(kind, look)) for name, (low, high, kind) in blocks.items()}
+    made = {name: painted(_block(low, high), _wall_paint(kind, look)) for name, (low, high, kind) in blocks.items()}
+    return made | {
+        f"tags_{colour}": painted(_tags(first), _tag_paint(colour, look)) for first, colour in enumerate(_TAGS)
+    }
 
 
 def product_paint(paint: str, product: Product, look: Look) -> dict[str, Any]:
@@ -113,14 +114,12 @@ def product_paint(paint: str, product: Product, look: Look) -> dict[str, Any]:
     if look == "source":
         return {"type": "diffuse", "reflectance": colour}
     if paint == "metal":
-        return {"type": "principled", "base_color": colour, "metallic": 0.9, "roughness": 0.3}
+        return _coated(colour, roughness=0.3, metallic=0.9)
     if paint == "fill":  # a clear wall before its contents: a strong, narrow highlight on a saturated ground
-        return {"type": "principled", "base_color": colour, "roughness": 0.13, "specular": 0.9}
-    if FORMS[product.class_id].foil:
-        return {"type": "principled", "base_color": colour, "metallic": 0.4, "roughness": 0.3, "specular": 0.6}
-    if product.class_id == _CAN:
-        return {"type": "principled", "base_color": colour, "metallic": 0.5, "roughness": 0.27, "specular": 0.6}
-    return {"type": "principled", "base_color": colour, "roughness": 0.35, "specular": 0.5}
+        return _coated(colour, roughness=0.13, specular=0.9)
+    if product.class_id == _CAN or FORMS[product.class_id].foil:
+        return _coated(colour, roughness=0.28, specular=0.6, metallic=0.45)
+    return _coated(colour, roughness=0.35)
 
 
 def lamps(look: Look, conditions: Conditions) -> dict[str, dict[str, Any]]:
@@ -129,17 +128,16 @@ def lamps(look: Look, conditions: Conditions) -> dict[str, dict[str, Any]]:
         return {"lamp": {"type": "point", "position": [0.12, -0.9, 0.62], "intensity": {"type": "rgb", "value": 3.4}}}
     w, h = HALF_WIDTH_M, HEIGHT_M
     cold, warm = np.array((0.86, 0.95, 1.08)), np.array((1.12, 0.98, 0.74))
-    tint = [(1 - share) * cold + share * warm for share in conditions.warmth]
-    made = {
-        "strip_left": _sheet((-w + 0.002, -0.012, 0.01), (0, 0, h - 0.02), (0.007, 0.007, 0), conditions.left * tint[0]),
-        "strip_right": _sheet((w - 0.009, -0.005, 0.01), (0, 0, h - 0.02), (0.007, -0.007, 0), conditions.right * tint[1]),
-        "strip_top": _sheet((-w + 0.03, 0.0, h - 0.002), (0, 0.02, 0), (2 * w - 0.06, 0, 0), conditions.top * tint[2]),
-    }
-    window = _sheet((-w, -0.06, 0), (0, 0, h), (2 * w, 0, 0), np.full(3, conditions.daylight))
+    left, right, top = ((1 - share) * cold + share * warm for share in conditions.warmth)
     door = _sheet((-0.5, _DOOR_Y_M, -0.2), (1.0, 0, 0), (0, 0, h + 0.4), np.zeros(3))
     room = room_picture(conditions.room_seed) * np.float32(conditions.reflection)
     door["emitter"] = {"type": "area", "radiance": {"type": "bitmap", "data": room}, "sampling_weight": 0.0}
-    return made | {"daylight": window | {"bsdf": {"type": "null"}}, "door": door | {"bsdf": {"type": "null"}}}
+    return {
+        "strip_left": _sheet((-w - 0.03, -0.06, 0), (0, 0, h), (0.025, -0.025, 0), conditions.left * left),
+        "strip_right": _sheet((w + 0.005, -0.085, 0), (0, 0, h), (0.025, 0.025, 0), conditions.right * right),
+        "strip_top": _sheet((-w + 0.03, 0, h - 0.002), (0, 0.05, 0), (2 * w - 0.06, 0, 0), conditions.top * top),
+        "door": door | {"bsdf": {"type": "null"}},
+    }
 
 
 def room_picture(seed: int) -> np.ndarray:
@@ -147,11 +145,11 @@ def room_picture(seed: int) -> np.ndarray:
     from scipy.ndimage import gaussian_filter
 
     rng = np.random.default_rng([5, seed])
-    room = np.full((96, 96, 3), 0.07)
-    room[70:] = (0.10, 0.085, 0.07)
-    x, width = rng.integers(0, 70), rng.integers(16, 30)
-    room[16:56, x : x + width] = (0.85, 0.95, 1.05)
-    room[16:56, x + width // 2 - 1 : x + width // 2 + 1] = 0.15
+    room = np.full((96, 96, 3), 0.02)
+    room[70:] = (0.05, 0.04, 0.03)
+    x, width = rng.integers(4, 74), rng.integers(14, 24)
+    room[14:46, x : x + width] = (0.85, 0.95, 1.05)
+    room[14:46, x + width // 2 - 1 : x + width // 2 + 1] = 0.15
     for _ in range(rng.integers(1, 4)):
         left, top = rng.integers(0, 80), rng.integers(4, 14)
         room[top : top + 2, left : left + 18] = (1.1, 1.0, 0.85)
@@ -160,9 +158,20 @@ def room_picture(seed: int) -> np.ndarray:
         y, across = np.ogrid[:96, :96]
         body = (np.abs(across - centre) < wide) & (y > 50)
         head = (across - centre) ** 2 + (y - 43) ** 2 < (0.55 * wide) ** 2
-        room[body] = rng.uniform(0.02, 0.3, 3)
+        room[body] = rng.uniform(0.05, 0.35, 3)
         room[head] = (0.3, 0.2, 0.15)
     return np.clip(gaussian_filter(room, (1.6, 1.6, 0)), 0, None).astype(np.float32)
+
+
+def _coated(colour: dict[str, Any], roughness: float, specular: float = 0.5, metallic: float = 0.0) -> dict[str, Any]:
+    """Plastic, or printed metal as ``metallic`` grows."""
+    return {
+        "type": "principled",
+        "base_color": colour,
+        "roughness": roughness,
+        "specular": specular,
+        "metallic": metallic,
+    }
 
 
 def _wall_paint(kind: str, look: Look) -> dict[str, Any]:
@@ -172,12 +181,12 @@ def _wall_paint(kind: str, look: Look) -> dict[str, Any]:
     if kind == "wall":
         return {"type": "diffuse", "reflectance": bitmap(_ribs())}
     if kind == "side":
-        return {"type": "roughconductor", "material": "Al", "alpha": 0.32, "specular_reflectance": bitmap(_brushed())}
+        return {"type": "diffuse", "reflectance": bitmap(_brushed())}
     if kind == "shelf":
-        return {"type": "roughplastic", "diffuse_reflectance": bitmap(_shelf()), "alpha": 0.12}
+        return _coated(bitmap(_shelf()), roughness=0.2)
     if kind == "frame":
-        return {"type": "roughplastic", "diffuse_reflectance": rgb((0.13, 0.13, 0.14)), "alpha": 0.2}
-    return {"type": "roughplastic", "diffuse_reflectance": bitmap(_rail(kind)), "alpha": 0.15}
+        return {"type": "diffuse", "reflectance": rgb((0.16, 0.16, 0.17))}
+    return _coated(rgb((0.3, 0.31, 0.34)), roughness=0.35)
 
 
 @lru_cache(maxsize=1)
@@ -208,19 +217,23 @@ def _shelf() -> np.ndarray:
     return np.clip(board, 0, 1).astype(np.float32)
 
 
-@lru_cache(maxsize=2)
-def _rail(kind: str) -> np.ndarray:
-    """Dark rail with price tags."""
-    rng = np.random.default_rng([44, len(kind)])
-    image = Image.new("RGB", (800, 52), (58, 60, 66))
+def _tags(first: int) -> dict[str, Any]:
+    """Every second price tag of both rails."""
+    upright = rotation((1, 0, 0), np.pi / 2)
+    places = [(0.053 * k - 0.165, z + 0.004 - _RAIL_M / 2) for z in SHELVES_M for k in range(7)]
+    tag = moved(plane(0.034, 0.019), upright)
+    return merged([moved(tag, translation(x, -0.0055, z)) for x, z in places[first::2]])
+
+
+@lru_cache(maxsize=4)
+def _tag_paint(colour: str, look: Look) -> dict[str, Any]:
+    if look == "source":
+        return {"type": "diffuse", "reflectance": rgb(np.array(_TAGS[colour]) / 255)}
+    image = Image.new("RGB", (136, 76), _TAGS[colour])
     draw = ImageDraw.Draw(image)
-    font = ImageFont.load_default(30)
-    for left in range(40, 760, 122):
-        paper = ((244, 242, 234), (248, 214, 70), (244, 242, 234))[rng.integers(3)]
-        left += int(rng.integers(-14, 14))
-        draw.rectangle((left, 6, left + 72, 46), paper)
-        draw.text((left + 36, 26), f"{rng.integers(0, 4)}.{rng.integers(1, 10)}0", (170, 24, 30), font, "mm")
-    return linear(np.asarray(image) / 255).astype(np.float32)
+    draw.text((68, 46), "1.90" if colour == "white" else "2.50", (170, 24, 30), ImageFont.load_default(50), "mm")
+    draw.rectangle((10, 6, 100, 12), (60, 60, 66))
+    return {"type": "diffuse", "reflectance": bitmap(linear(np.asarray(image)[::-1] / 255).astype(np.float32))}
 
 
 def _block(low: tuple[float, float, float], high: tuple[float, float, float]) -> dict[str, Any]:
@@ -240,5 +253,6 @@ def _sheet(
     normal = np.cross(a, b)
     pose = np.eye(4)
     pose[:3] = np.stack([a / 2, b / 2, normal / np.linalg.norm(normal), np.array(corner) + (a + b) / 2], axis=1)
-    light = {"type": "area", "radiance": {"type": "rgb", "value": radiance.tolist()}}
+    power = float(radiance.mean() * np.linalg.norm(normal))  # lamps are chosen by power: less noise
+    light = {"type": "area", "radiance": {"type": "rgb", "value": radiance.tolist()}, "sampling_weight": power}
     return {"type": "rectangle", "to_world": pose, "bsdf": {"type": "diffuse"}, "emitter": light}

@@ -62,7 +62,15 @@ def design(class_id: int, number: int) -> Design:
     fill = _hsv(hue + rng.uniform(-0.02, 0.02), rng.uniform(0.6, 0.85), rng.uniform(0.25, 0.7))
     cap = (ground, (236, 234, 228), second)[rng.integers(3)]
     brand = "".join(rng.choice(_SYLLABLES, 2 if number % 3 else 3, replace=False))
-    return Design(brand.upper() if number % 2 else brand.title(), STYLES[(number * 5 + class_id) % 6], ground, second, ink, cap, fill)
+    return Design(
+        brand.upper() if number % 2 else brand.title(),
+        STYLES[(number * 5 + class_id) % 6],
+        ground,
+        second,
+        ink,
+        cap,
+        fill,
+    )
 
 
 def paper(colour: Colour) -> list[float]:
@@ -165,8 +173,12 @@ def _small_print(draw: ImageDraw.ImageDraw, this: Design, rng: np.random.Generat
         draw.rectangle((bar, height * 0.58, bar + rng.choice([1, 2, 3]), height * 0.74), (25, 24, 28))
     font = ImageFont.load_default(height * 0.07)
     for centre in (0, width // 2, width):
-        draw.text((centre, height * 0.13), rng.choice(["ORIGINAL", "classic", "fresh & light", "EXTRA"]), this.ink, font, "mm")
-        draw.text((centre, height * 0.89), rng.choice(["330 ml", "net 85 g", "best cold", "+20% free"]), this.ink, font, "mm")
+        draw.text(
+            (centre, height * 0.13), rng.choice(["ORIGINAL", "classic", "fresh & light", "EXTRA"]), this.ink, font, "mm"
+        )
+        draw.text(
+            (centre, height * 0.89), rng.choice(["330 ml", "net 85 g", "best cold", "+20% free"]), this.ink, font, "mm"
+        )
 
 
 def _window(draw: ImageDraw.ImageDraw, rng: np.random.Generator, width: int, height: int, detailed: bool) -> None:

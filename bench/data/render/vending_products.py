@@ -144,7 +144,15 @@ FORMS: tuple[Form, ...] = (
         square=1.0,
         rings=_round(
             [(0.003, 0), (0, 0.027), (0.001, 0.034), (0.007, 0.0395), (0.020, 0.040), (0.021, 0.0405), (0.058, 0.0405)]
-            + [(0.059, 0.040), (0.068, 0.039), (0.076, 0.034), (0.077, 0.036), (0.093, 0.036), (0.095, 0.034), (0.095, 0)]
+            + [
+                (0.059, 0.040),
+                (0.068, 0.039),
+                (0.076, 0.034),
+                (0.077, 0.036),
+                (0.093, 0.036),
+                (0.095, 0.034),
+                (0.095, 0),
+            ]
         ),
         pieces=(("fill", 0, 5), ("print", 5, 6), ("fill", 6, 9), ("cap", 9, 13)),
         bend=0.0,
@@ -197,7 +205,7 @@ def pieces(product: Product) -> tuple[Piece, ...]:
         rings = form.rings[first : last + 1]
         rings = _refine(rings, 0.004 if form.foil else 0.02)
         v = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(rings[:, [0, 2]], axis=0).T))])
-        points, faces, uv = _loft(rings, v / v[-1], form.square)
+        points, faces, uv = _loft(rings, 1 - v / v[-1], form.square)  # a print's first row is at the top
         points = _deform(points, product, form.rings[:, 0].max())
         made.append((paint, faces, uv))
         posed.append(points)
@@ -260,8 +268,11 @@ def _loft(rings: np.ndarray, v: np.ndarray, square: float) -> tuple[np.ndarray, 
     uv = np.stack(np.broadcast_arrays(u, v[:, None]), axis=-1)
     i = np.arange((n_rings - 1) * n_around).reshape(n_rings - 1, n_around)[:, :-1]
     quads = np.stack([i, i + 1, i + n_around + 1, i + n_around], axis=-1).reshape(-1, 4)
-    faces = np.concatenate([quads[:, [0, 2, 1]], quads[:, [0, 3, 2]]])
-    return points.reshape(-1, 3), faces, uv.reshape(-1, 2)
+    faces = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+    points = points.reshape(-1, 3)
+    a, b, c = points[faces].swapaxes(0, 1)
+    whole = np.linalg.norm(np.cross(b - a, c - a), axis=1) > 0  # rings of radius 0 make triangles without a normal
+    return points, faces[whole], uv.reshape(-1, 2)
 
 
 def _deform(points: np.ndarray, product: Product, height: float) -> np.ndarray:
