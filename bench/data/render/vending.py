@@ -4,13 +4,13 @@ After Wang et al. 2019 (arXiv 1904.12294), who render scanned products inside th
 watches. Here the products are lofts (:mod:`bench.data.render.vending_products`) with drawn prints
 (:mod:`bench.data.render.vending_prints`), and the camera stands before the closed door, since the door is to reflect.
 
-*Layout*: n = 3 + Binomial(7, 0.5) products, stopped short where the shelves are full; each of any class and design,
-standing or lying, deformed, on one of two shelves. Their footprints stay 3 mm apart, and no product's outline is more
+*Layout*: n = 3 + Binomial(7, 0.6) products, fewer where one finds no place; each of any class and design, standing or
+lying, deformed, on one of two shelves. Their footprints stay 2 mm apart, and no product's outline is more
 than 60 % inside the bounds of one before it. ``layout_gap`` g (1 and above are alike) shifts, linearly from g = 0:
 
-* number: the Binomial's rate from 0.5 to 0.8;
+* number: the Binomial's rate from 0.6 to 0.9;
 * class balance: weights from equal to e^1.2 (bottle) … e^−1.2 (sandwich box), in the order of the ids;
-* shelf filling: from either shelf and any depth to 70 % on the lower shelf and all centres in the front half.
+* shelf filling: from any depth to centres in the front 65 % of the shelves.
 
 *Labels*, 128 × 128: boxes of visible pixels. No box where less than :data:`MIN_VISIBLE` of a product's outline shows
 or less than :data:`MIN_AREA` of the picture; ``foreground`` has its pixels all the same. Everything in front of a
@@ -44,7 +44,7 @@ from bench.data.render.vending_machine import (
     product_paint,
 )
 from bench.data.render.vending_prints import N_DESIGNS
-from bench.data.render.vending_products import CLASS_NAMES, FORMS, Product, apart, footprint, pieces
+from bench.data.render.vending_products import CLASS_NAMES, Product, apart, footprint, form_of, pieces
 
 CAMERA = Camera(
     width=128,
@@ -58,8 +58,8 @@ MIN_VISIBLE = 0.2
 MIN_AREA = 0.0025
 """Visible pixels over those of the picture; 41 pixels of 128 × 128."""
 
-_TRIES = 80
-_GAP_M, _MARGIN_M = 0.003, 0.006  # between footprints; between these and the walls or the front edge
+_TRIES = 60
+_GAP_M, _MARGIN_M = 0.002, 0.006  # between footprints; between these and the walls or the front edge
 _MAX_HIDDEN = 0.6
 
 
@@ -83,16 +83,19 @@ class Vending(Generator):
     min_box_px = 1  # MIN_AREA decides, at any size
 
     def layout(self, rng: np.random.Generator, layout_gap: float) -> Layout:
-        """Products drawn one by one; what does not fit is drawn again, :data:`_TRIES` times in all."""
+        """Products drawn one by one; one that has found no place after :data:`_TRIES` is left out."""
         gap = min(layout_gap, 1.0)
-        n_wanted = 3 + int(rng.binomial(7, 0.5 + 0.3 * gap))
+        n_wanted = 3 + int(rng.binomial(7, 0.6 + 0.3 * gap))
         placed: list[Product] = []
-        for _ in range(_TRIES):
-            if len(placed) == n_wanted:
-                break
+        for _ in range(n_wanted):
             product = _candidate(rng, gap)
-            if _fits(product, placed):
-                placed.append(product)
+            for _ in range(_TRIES):
+                x, y = rng.uniform(-HALF_WIDTH_M, HALF_WIDTH_M), rng.uniform(0, DEPTH_M * (1 - 0.35 * gap))
+                shelf = SHELVES_M[rng.integers(len(SHELVES_M))]
+                product = replace(product, position=(float(x), float(y), shelf))
+                if _fits(product, placed):
+                    placed.append(product)
+                    break
         return Layout(tuple(placed))
 
     def empty_layout(self) -> Layout:
@@ -145,24 +148,24 @@ def project(camera: Camera, points: np.ndarray) -> np.ndarray:
 
 
 def _candidate(rng: np.random.Generator, gap: float) -> Product:
+    """A product without a place."""
     weights = np.exp(gap * np.linspace(1.2, -1.2, len(CLASS_NAMES)))
     class_id = int(rng.choice(len(CLASS_NAMES), p=weights / weights.sum()))
-    form = FORMS[class_id]
+    form = form_of(class_id)
     lies = rng.random() < form.lies
-    tilt, turn = (np.pi / 2, np.pi) if lies else (rng.uniform(0, form.lean), 0.6)
-    x, y = rng.uniform(-HALF_WIDTH_M, HALF_WIDTH_M), rng.uniform(0, DEPTH_M * (1 - 0.5 * gap))
-    scale, bend = rng.uniform(0.92, 1.08, 3), form.bend * rng.uniform(-1, 1, 2)
+    tilt, turn = (np.pi / 2, np.pi) if lies else (rng.uniform(0, form.lean_rad), 0.6)
+    scale, bend = rng.uniform(0.92, 1.08, 3), form.bend_mm / 1000 * rng.uniform(-1, 1, 2)
     return Product(
         class_id=class_id,
         design=int(rng.integers(N_DESIGNS)),
         scale=(float(scale[0]), float(scale[1]), float(scale[2])),
         bend_m=(float(bend[0]), float(bend[1])),
-        bump_m=form.foil * float(rng.uniform(0.4, 1)),
+        bump_m=form.foil_mm / 1000 * float(rng.uniform(0.4, 1)),
         bump_seed=int(rng.integers(2**31)),
         tilt_rad=float(tilt),
         roll_rad=float(rng.uniform(-np.pi, np.pi)) if lies and form.rolls else 0.0,
         yaw_rad=float(rng.uniform(-turn, turn)),
-        position=(float(x), float(y), SHELVES_M[int(rng.random() < 0.5 - 0.2 * gap)]),
+        position=(0.0, 0.0, 0.0),
     )
 
 

@@ -3,14 +3,15 @@
 The cabinet is the same in every image and stands in the same place in both looks. World axes: x to the right as the
 camera sees it, y away from it, z up; the origin is on the lower shelf, in the middle of its front edge.
 
-* Source: one grey or white a wall, one colour a paint, matt, and a point lamp beside the camera.
-* Target: ribbed and stained walls, brushed sides, shelves that reflect, rails with price tags, plastics, foils and
-  metals; a light strip on the left, one above that the upper shelf keeps from the lower one, often a weak one on the
-  right, each of its own power and colour, and daylight through the door.
+* Source: one grey a wall, one colour a paint, matt, and a point lamp beside the camera.
+* Target: ribbed, vented and stained walls, shelves that reflect, priced tags, plastics, foils and metals; a light strip
+  at the left edge of the door, one above, which the upper shelf keeps from the lower one, and often a weaker one at the
+  right edge, each of its own power and colour.
 
-**The door is faked.** A pane of glass would reflect the room by chance, path by path, which at 64 samples is noise. Here
-it is an invisible sheet that adds to what the camera sees a blurred picture of a room (window, lamps, people), as a pane
-of constant reflectance would. It attenuates nothing, casts no light inside, and reflects no product.
+**The door is faked.** A pane of glass would reflect the room by chance, path by path, which at 64 samples is noise.
+Here it is an invisible sheet that adds to what the camera sees a blurred picture of a room (window, lamps, people), as
+a pane of constant reflectance would. It attenuates nothing, lights nothing, and reflects no product. Clear bottles and
+jars are opaque too: they are painted in the colour of their contents under a gloss.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from bench.data.render.meshes import box, merged, moved, painted, plane, rotatio
 from bench.data.render.scene import Look
 from bench.data.render.textures import bitmap, linear, noise, rgb
 from bench.data.render.vending_prints import design, paper, print_of
-from bench.data.render.vending_products import CLASS_NAMES, FORMS, Product
+from bench.data.render.vending_products import CLASS_NAMES, Product, form_of
 
 HALF_WIDTH_M, DEPTH_M, HEIGHT_M = 0.20, 0.19, 0.49
 """Inside of the cabinet: x in ± HALF_WIDTH_M, y in [0, DEPTH_M], z in [0, HEIGHT_M]."""
@@ -66,7 +67,7 @@ class Conditions:
             right=rng.uniform(1.5, 7) if rng.random() < 0.6 else 0.0,
             top=rng.uniform(2, 10),
             warmth=tuple(rng.uniform(0, 0.8, 3)),
-            reflection=rng.uniform(0.04, 0.2),
+            reflection=rng.uniform(0.06, 0.22),
             room_seed=int(rng.integers(1, 1 << 31)),
         )
 
@@ -100,13 +101,8 @@ def cabinet(look: Look) -> dict[str, dict[str, Any]]:
 def product_paint(paint: str, product: Product, look: Look) -> dict[str, Any]:
     """The material of a piece of ``product``: ``print``, ``cap``, ``fill`` or ``metal``."""
     this = design(product.class_id, product.design)
-    colour: dict[str, Any]
     if paint == "print":
-        colour = {
-            "type": "bitmap",
-            "data": print_of(product.class_id, product.design, look == "target"),
-            "wrap_mode": "clamp",
-        }
+        colour = bitmap(print_of(product.class_id, product.design, look == "target")) | {"wrap_mode": "clamp"}
     elif paint == "metal":
         colour = rgb((0.80, 0.80, 0.82))
     else:
@@ -117,7 +113,7 @@ def product_paint(paint: str, product: Product, look: Look) -> dict[str, Any]:
         return _coated(colour, roughness=0.3, metallic=0.9)
     if paint == "fill":  # a clear wall before its contents: a strong, narrow highlight on a saturated ground
         return _coated(colour, roughness=0.13, specular=0.9)
-    if product.class_id == _CAN or FORMS[product.class_id].foil:
+    if product.class_id == _CAN or form_of(product.class_id).foil_mm:
         return _coated(colour, roughness=0.28, specular=0.6, metallic=0.45)
     return _coated(colour, roughness=0.35)
 
@@ -141,7 +137,7 @@ def lamps(look: Look, conditions: Conditions) -> dict[str, dict[str, Any]]:
 
 
 def room_picture(seed: int) -> np.ndarray:
-    """``(96, 96, 3) float32`` in about [0, 1]: what the door reflects, blurred; dark but for window, lamps and people."""
+    """``(96, 96, 3) float32`` in about [0, 1]: the blurred room before the door."""
     from scipy.ndimage import gaussian_filter
 
     rng = np.random.default_rng([5, seed])

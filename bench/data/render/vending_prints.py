@@ -17,20 +17,31 @@ from __future__ import annotations
 import colorsys
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from bench.data.render.textures import linear
 from bench.data.render.vending_products import CLASS_NAMES
 
 N_DESIGNS = 6
 HUES = (0.985, 0.06, 0.13, 0.37, 0.59, 0.76)  # red, orange, yellow, green, blue, violet
 STYLES = ("band", "wave", "slope", "oval", "foot", "rays")
-_SIZE_MM = ((200, 64), (207, 96), (272, 120), (244, 172), (254, 40), (126, 152), (215, 86), (200, 100))
-_SYLLABLES = ("no", "va", "ki", "ru", "ze", "mo", "la", "bri", "to", "fi", "pa", "lu")
+_SIZE_MM = (
+    (200, 64),
+    (207, 96),
+    (272, 120),
+    (244, 172),
+    (254, 40),
+    (126, 152),
+    (215, 86),
+    (200, 100),
+)  # of each class: around, high
+_SYLLABLES = ("no", "va", "ki", "ru", "ze", "dra", "la", "bri", "to", "fi", "sul", "lu")
 _PIXELS_PER_MM = 1.2
 _OVERSAMPLE = 2
+_WHITE = 0.85  # reflectance of white paper
 _SANDWICH = CLASS_NAMES.index("sandwich box")
 
 Colour = tuple[int, int, int]
@@ -49,7 +60,7 @@ class Design:
     fill: Colour
 
 
-@lru_cache(maxsize=None)
+@cache
 def design(class_id: int, number: int) -> Design:
     """Design ``number`` of a class."""
     rng = np.random.default_rng([7, class_id, number])
@@ -75,10 +86,10 @@ def design(class_id: int, number: int) -> Design:
 
 def paper(colour: Colour) -> list[float]:
     """Linear reflectance of ink of an sRGB colour on paper, whose white reflects 85 %."""
-    return _linear(np.array(colour)).tolist()
+    return (_WHITE * linear(np.array(colour) / 255)).tolist()
 
 
-@lru_cache(maxsize=None)
+@cache
 def print_of(class_id: int, number: int, detailed: bool) -> np.ndarray:
     """The print of a design; see the module's docstring."""
     this = design(class_id, number)
@@ -104,7 +115,7 @@ def print_of(class_id: int, number: int, detailed: bool) -> np.ndarray:
         tone = 1 - 0.16 * np.linspace(-0.4, 1, len(pixels))[:, None] ** 2
         grain = rng.normal(1, 0.025, pixels.shape[:2])
         pixels = pixels * (tone * grain)[..., None]
-    return _linear(np.clip(pixels, 0, 255)).astype(np.float32)
+    return (_WHITE * linear(np.clip(pixels, 0, 255) / 255)).astype(np.float32)
 
 
 def _areas(draw: ImageDraw.ImageDraw, this: Design, centre: int, width: int, height: int) -> None:
@@ -198,9 +209,8 @@ def _window(draw: ImageDraw.ImageDraw, rng: np.random.Generator, width: int, hei
             upper, lower = y + rough[0], (y + thick + rough[1])[::-1]
             draw.polygon([*zip(x, upper, strict=True), *zip(x[::-1], lower, strict=True)], colour)
     if detailed:
-        for _ in range(220):
-            x, y = rng.uniform(left, right), rng.uniform(top, bottom)
-            draw.point((x, y), crumb)
+        crumbs = rng.uniform((left, top), (right, bottom), (220, 2))
+        draw.point(crumbs.ravel().tolist(), crumb)
         draw.rectangle((left, top, right, bottom), None, (238, 238, 238), 3)
 
 
@@ -211,9 +221,3 @@ def _hsv(hue: float, saturation: float, value: float) -> Colour:
 
 def _luma(colour: Colour) -> float:
     return float(np.dot(colour, (0.299, 0.587, 0.114)))
-
-
-def _linear(srgb: np.ndarray) -> np.ndarray:
-    """sRGB 0..255 → reflectance (IEC 61966-2-1), scaled to paper white."""
-    s = np.asarray(srgb) / 255
-    return 0.85 * np.where(s <= 0.04045, s / 12.92, ((s + 0.055) / 1.055) ** 2.4)
