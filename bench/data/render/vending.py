@@ -5,8 +5,8 @@ watches. Here the products are lofts (:mod:`bench.data.render.vending_products`)
 (:mod:`bench.data.render.vending_prints`), and the camera stands before the closed door, since the door is to reflect.
 
 *Layout*: n = 3 + Binomial(7, 0.6) products, fewer where one finds no place; each of any class and design, standing or
-lying, deformed, on one of two shelves. Their footprints stay 2 mm apart, and no product's outline is more
-than 60 % inside the bounds of one before it. ``layout_gap`` g (1 and above are alike) shifts, linearly from g = 0:
+lying, deformed, on one of two shelves. Their footprints stay 2 mm apart, and no more than 60 % of a product's bounds in
+the picture lies inside those of one before it. ``layout_gap`` g (1 and above are alike) shifts, linearly from g = 0:
 
 * number: the Binomial's rate from 0.6 to 0.9;
 * class balance: weights from equal to e^1.2 (bottle) … e^−1.2 (sandwich box), in the order of the ids;
@@ -20,7 +20,7 @@ product is part of the label scene: rails and the frame hide products as they do
 samples; see :mod:`bench.data.render.vending_machine` for its lamps, and for what is faked about the door. The empty
 machine (the background template) is lit by the means of all lamp settings and reflects room 0.
 
-Camera: 90 px focal length at 128 px, Brown's k1 = −0.14, k2 = 0.018, 78° across and 100° from corner to corner.
+Camera: 90 px focal length at 128 px, Brown's k1 = −0.14, k2 = 0.018, 75° across and 100° from corner to corner.
 """
 
 from __future__ import annotations
