@@ -5,7 +5,7 @@ from torch import nn
 
 from bench.adversarial import Batch
 from bench.testing import check_refiner
-from refiners.cyclegan import CycleGame, CycleGAN, Params
+from refiners.cyclegan import CycleGame, CycleGAN, Networks, Params
 
 
 class Affine(nn.Module):
@@ -27,7 +27,8 @@ def batch() -> Batch:
 
 def game(**params) -> CycleGame:
     generators = Affine(0.8, 0.1), Affine(1.3, -0.2)
-    return CycleGame(generators, (Affine(0.5, 0.2), Affine(0.7, 0.1)), Params(**params), torch.Generator())
+    networks = Networks(generators, (Affine(0.5, 0.2), Affine(0.7, 0.1)))
+    return CycleGame(networks, Params(**params), torch.Generator())
 
 
 def test_keeps_the_contract():
@@ -70,10 +71,12 @@ def test_old_fakes_come_back_through_a_pool_of_each_domain(batch):
 
 
 def test_a_discriminator_that_cannot_tell_has_the_loss_of_chance(batch):
-    blind = CycleGame((Affine(1, 0), Affine(1, 0)), (Affine(0, 0.5), Affine(0, 0.5)), Params(), torch.Generator())
+    networks = Networks((Affine(1, 0), Affine(1, 0)), (Affine(0, 0.5), Affine(0, 0.5)))
+    blind = CycleGame(networks, Params(), torch.Generator())
     assert blind.discriminator_loss(batch, blind.fakes(batch)).item() == pytest.approx(CycleGame.chance)
 
 
 def test_sizes_of_the_fit_are_kept(fit, photographs):
     refiner = fit(CycleGAN(), photographs)
     assert refiner.state_dict()["sizes"].tolist() == [12, 3, 1, 1]
+    assert refiner.images_seen == 1
