@@ -9,7 +9,7 @@ from bench.api import PluginError
 from bench.data.imageset import ImageSet
 from bench.testing import check_refiner
 from refiners.cycada import CyCADA, Params, SemanticGame
-from refiners.cyclegan import CycleGame, CycleGAN
+from refiners.cyclegan import CycleGame, CycleGAN, Networks
 from refiners.cyclegan import Params as CycleParams
 
 
@@ -54,8 +54,8 @@ def test_the_loss_is_cyclegan_s_and_the_task_s_at_the_translation(affine_network
 
 def test_the_source_model_is_frozen_and_the_translator_is_not(affine_networks):
     network, translator = Border().train(), nn.Conv2d(3, 3, 1)
-    networks = affine_networks()
-    networks.generators[0].forward = translator
+    given = affine_networks()
+    networks = Networks((translator, given.generators[1]), given.discriminators)
     game = SemanticGame(networks, Params(), torch.Generator(), network, class_loss)
     batch = Batch(torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4), {"class_id": torch.tensor([1, 0])})
     game.further_loss(batch, game.translations(batch)).backward()

@@ -14,7 +14,7 @@ from refiners.fgbg_cyclegan import ForegroundBackgroundCycleGAN, MaskedGame, Par
 
 def signed(*colours: tuple[float, float, float]) -> torch.Tensor:
     """RGB in [0, 1] → one line of pixels, (1, 3, 1, W) in [−1, 1]."""
-    return (torch.tensor(colours).T * 2 - 1)[None, :, None]
+    return (torch.from_numpy(np.array(colours, np.float32)).T * 2 - 1)[None, :, None]
 
 
 @pytest.mark.slow
