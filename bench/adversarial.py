@@ -7,36 +7,40 @@ A method is a :class:`Game`: a generator, a discriminator, and a loss for each. 
                 update; further ones, and rounds without generator steps, make their own
     images      uint8 (N, H, W, 3) in the sets → float32 (B, 3, H, W) in [−1, 1], channels last in memory
     order       shuffled epochs of either domain, drawn independently; a small domain simply cycles
+    crops       images larger than ``crop`` are cut at random places, and the pixel columns of the source with them
+    CUDA        losses run in bfloat16 under autocast, what they compare and all weights stay float32
+    checkpoint  at most every :data:`CHECKPOINTS` seconds, so that all of them take 1 % of the time at most
 
-All randomness comes from ``context.generator``: on a CPU, equal seeds give bit-equal weights. A loss that is not
-finite, a discriminator that has won, and a generator that makes everything alike end the fit with a reason.
+All randomness comes from ``context.generator``, and from torch's global generator, which is seeded like it for the
+time of the fit (dropout draws there): on a CPU, equal seeds give bit-equal weights, and a fit that was killed goes on
+from its checkpoint to the same. A loss that is not finite, a discriminator that has won, and a generator that makes
+everything alike end the fit with a reason (:mod:`bench.adversarial_watch`).
 
-Not here: mixed precision; checkpoints (a fit that is killed starts again); any look at what the images are of.
+Not here: any look at what the images are of.
 """
 
 from __future__ import annotations
 
 import math
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain, islice, repeat
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.api import Budget, FitContext, PluginError
-from bench.data.imageset import ImageSet, UnlabelledImages
+from bench.adversarial_watch import Watch, inspect
+from bench.api import Budget, Checkpoint, FitContext, PluginError
+from bench.data.imageset import COLUMNS, ImageSet, UnlabelledImages
 from bench.refining import to_float
+from bench.training import seeded
 
-CHECK_EVERY = 20
-"""Rounds between looks at the losses: on a GPU each look waits for the device."""
-FLOOR = 0.01
-"""A discriminator's loss is at its floor below this fraction of what one that cannot tell would have."""
-PATIENCE = 0.25, 300
-"""It has won after this fraction of all rounds at the floor without a break, and at least so many."""
-ALIKE = 0.02
-"""Outputs are alike if they vary by less than this fraction of what source and target images do."""
+CHECKPOINTS = 30.0, 0.01
+"""Seconds between two checkpoints at least, and the share of a fit's time that saving them may take."""
 N_INSPECTED = 64
 FULL_FIT = 100
 """Training steps below which a budget is a test's or a smoke run's."""
@@ -47,11 +51,13 @@ FULL_FIT = 100
 
 @dataclass(frozen=True)
 class Batch:
-    """``source``, ``target``: ``(B, 3, H, W)`` float32 in [−1, 1]; ``labels``: the source's columns, ``(B, …)``."""
+    """``source``, ``target``: ``(B, 3, H, W)`` float32 in [−1, 1]; the source's other columns, ``(B, …)``, as they are
+    stored: ``labels``, and ``inputs`` beside the image (``sensor_depth_m``)."""
 
     source: Tensor
     target: Tensor
     labels: Mapping[str, Tensor]
+    inputs: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Game(ABC):
@@ -62,11 +68,13 @@ class Game(ABC):
     generator: all that generator steps train.
     discriminator: all that discriminator steps train; frozen during generator steps.
     chance: the discriminator loss of one that cannot tell fakes from real images.
+    memories: fakes of earlier rounds that the losses look at; checkpoints keep them.
     """
 
     generator: nn.Module
     discriminator: nn.Module
     chance: float
+    memories: Sequence[Memory] = ()
 
     @abstractmethod
     def fakes(self, batch: Batch) -> tuple[Tensor, ...]:
@@ -84,14 +92,18 @@ class Game(ABC):
         """What the generator learns in phases without discriminator steps."""
         raise PluginError(f"{type(self).__name__} has no loss for a phase without discriminator steps")
 
+    def discriminator_stepped(self) -> None:  # noqa: B027 (most have nothing to do)
+        """Called after each discriminator step: the place to clamp weights."""
+
 
 @dataclass(frozen=True)
 class Phase:
-    """``rounds`` of so many generator and discriminator steps."""
+    """``rounds`` of so many generator steps and, in every ``d_every``-th round of the fit, discriminator steps."""
 
     rounds: int
     g_steps: int = 1
     d_steps: int = 1
+    d_every: int = 1
 
 
 def constant_then_linear(constant: float) -> Callable[[int, int], float]:
@@ -109,13 +121,23 @@ HALF_CONSTANT = constant_then_linear(0.5)
 
 
 @dataclass(frozen=True)
+class Adam:
+    """Adam's settings for one network."""
+
+    learning_rate: float
+    betas: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class Optimisation:
     """How both players learn.
 
     Attributes
     ----------
     learning_rate, betas: Adam's.
-    schedule: ``schedule(round, n_rounds)``, a factor of the learning rate.
+    weight_decay: L2, added to the gradients.
+    own: networks with other settings, by the name of the game's attribute: ``{"task": Adam(1e-4, (0.95, 0.999))}``.
+    schedule: ``schedule(round, n_rounds)``, a factor of the learning rates.
     max_gradient_norm: gradients of each player are clipped to this norm; ``None`` leaves them.
     average: decay of an exponential moving average of the generator's weights, which then replaces them; ``None``:
         the weights after the last round.
@@ -123,6 +145,8 @@ class Optimisation:
 
     learning_rate: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
+    weight_decay: float = 0.0
+    own: Mapping[str, Adam] = field(default_factory=dict)
     schedule: Callable[[int, int], float] = HALF_CONSTANT
     max_gradient_norm: float | None = None
     average: float | None = None
@@ -133,7 +157,8 @@ class Size:
     """What one budget buys a refiner.
 
     ``rounds`` are those at 32×32 pixels and below; larger images get fewer (:func:`rounds_of`). ``epochs``, where it is
-    set, replaces them by so many passes over the larger domain, whatever the size of the images.
+    set, replaces them by so many passes over the larger domain, whatever the size of the images. Larger images than
+    ``crop`` are learned from in crops of that side; 0: whole.
     """
 
     width: int
@@ -143,6 +168,12 @@ class Size:
     rounds: int = 0
     epochs: int = 0
     learning_rate: float = 2e-4
+    crop: int = 0
+
+    def seen(self, images: ImageSet) -> tuple[int, int]:
+        """Width and height of what the networks learn from."""
+        width, height = images.image_size
+        return (min(width, self.crop), min(height, self.crop)) if self.crop else (width, height)
 
 
 def rounds_of(size: Size, budget: Budget, source: ImageSet, target: UnlabelledImages) -> int:
@@ -154,7 +185,7 @@ def rounds_of(size: Size, budget: Budget, source: ImageSet, target: UnlabelledIm
     if size.epochs:
         n_rounds = math.ceil(size.epochs * max(source.n_images, target.n_images) / size.batch_size)
     else:
-        width, height = source.image_size
+        width, height = size.seen(source)
         n_rounds = math.ceil(size.rounds * min(1.0, 32 * 32 / (width * height)) ** 0.2)
     return min(n_rounds, budget.train_steps) if budget.train_steps < FULL_FIT else n_rounds
 
@@ -170,73 +201,153 @@ def play(
     batch_size: int,
     optimisation: Optimisation,
     context: FitContext,
-) -> None:
+    *,
+    crop: int = 0,
+) -> int:
     """Train both players of ``game`` in place, on ``context.device``, for exactly the rounds of ``phases``.
+
+    A fit plays once: its checkpoint is this call's.
 
     Parameters
     ----------
     source: columns that are no input reach the game as ``Batch.labels``.
     context: its generator orders the images; its progress hears (round, rounds in all, generator loss).
+    crop: side of the crops of larger images; 0: whole. A source with columns that no crop can be cut from (a class,
+        boxes: they may name what was cut away) is used whole.
+
+    Returns
+    -------
+    The number of source images drawn, with repetition: what ``Refiner.images_seen`` is.
 
     Raises
     ------
     PluginError: a loss is not finite; the discriminator has won; the generator's outputs are all alike.
     """
-    batches = _Batches(source, target, context)
+    device = context.device
     for player in (game.generator, game.discriminator):
-        player.to(context.device).to(memory_format=torch.channels_last)
+        player.to(device).to(memory_format=torch.channels_last)
         player.train()
-    generator = _Learner(game.generator, optimisation)
-    discriminator = _Learner(game.discriminator, optimisation)
+    generator = _Learner(game, game.generator, optimisation)
+    discriminator = _Learner(game, game.discriminator, optimisation)
+    batches = _Batches(source, target, crop, context)
     average = None if optimisation.average is None else _Average(game.generator, optimisation.average)
     n_rounds = sum(phase.rounds for phase in phases)
-    watch = _Watch(game.chance, n_rounds, context.progress)
-    played = 0
-    for phase in phases:
-        for _ in range(phase.rounds):
-            played += 1
-            rate = optimisation.learning_rate * optimisation.schedule(played, n_rounds)
+    watch = Watch(game.chance, n_rounds, context.progress, device)
+    parts: dict[str, _Part] = {"generator": generator, "discriminator": discriminator, "batches": batches}
+    parts |= {"watch": watch, "random": _Random(context)}
+    parts |= {f"memory{number}": memory for number, memory in enumerate(game.memories)}
+    if average is not None:
+        parts["average"] = average
+    with seeded(context.generator.initial_seed(), device):
+        checkpoints = _Checkpoints(context.checkpoint, parts)
+        rounds = chain.from_iterable(repeat(phase, phase.rounds) for phase in phases)
+        for played, phase in enumerate(islice(rounds, watch.n_seen, None), start=watch.n_seen + 1):
+            factor = optimisation.schedule(played, n_rounds)
             batch, fakes = batches.draw(batch_size), None
-            g_loss = d_loss = torch.zeros((), device=context.device)
+            g_loss, d_loss = torch.zeros((), device=device), None
             game.discriminator.requires_grad_(False)
             for step in range(phase.g_steps):
                 if step > 0:
                     batch = batches.draw(batch_size)
-                if phase.d_steps:
-                    g_loss, fakes = game.generator_loss(batch)
-                else:
-                    g_loss = game.solo_loss(batch)
-                generator.step(g_loss, rate)
+                with _autocast(device):
+                    g_loss, fakes = game.generator_loss(batch) if phase.d_steps else (game.solo_loss(batch), None)
+                generator.step(g_loss, factor)
                 if average is not None:
                     average.update()
             game.discriminator.requires_grad_(True)
-            for step in range(phase.d_steps):
+            for step in range(phase.d_steps if played % phase.d_every == 0 else 0):
                 if step > 0:
                     batch, fakes = batches.draw(batch_size), None
-                if fakes is None:
-                    with torch.no_grad():
-                        fakes = game.fakes(batch)
-                d_loss = game.discriminator_loss(batch, tuple(fake.detach() for fake in fakes))
-                discriminator.step(d_loss, rate)
-            watch.see(g_loss.detach(), d_loss.detach(), contested=phase.g_steps > 0 and phase.d_steps > 0)
-    if average is not None:
-        average.install()
-    _inspect(game, batches.draw(N_INSPECTED))
+                with _autocast(device):
+                    if fakes is None:
+                        with torch.no_grad():
+                            fakes = game.fakes(batch)
+                    d_loss = game.discriminator_loss(batch, tuple(fake.detach().float() for fake in fakes))
+                discriminator.step(d_loss, factor)
+                game.discriminator_stepped()
+            if watch.see(g_loss, d_loss, contested=phase.g_steps > 0 and phase.d_steps > 0):
+                checkpoints.save_if_due()
+        n_drawn = batches.n_drawn
+        if average is not None:
+            average.install()
+        inspect(game, batches.draw(N_INSPECTED))
+    return n_drawn
+
+
+def _autocast(device: torch.device) -> torch.autocast:
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+
+
+class _Part(Protocol):
+    """What a checkpoint holds of one part of a fit."""
+
+    def state(self) -> dict[str, Tensor]: ...
+
+    def restore(self, state: Mapping[str, Tensor]) -> None: ...
+
+
+class _Checkpoints:
+    """Resumes all parts from the checkpoint, and saves them to it where enough time has passed."""
+
+    def __init__(self, checkpoint: Checkpoint, parts: Mapping[str, _Part]) -> None:
+        self._checkpoint, self._parts = checkpoint, parts
+        if (saved := checkpoint.load()) is not None:
+            for name, part in parts.items():
+                start = f"{name}."
+                part.restore({key.removeprefix(start): saved[key] for key in saved if key.startswith(start)})
+        self._saved_at, self._seconds = time.monotonic(), 0.0
+
+    def save_if_due(self) -> None:
+        at_least, share = CHECKPOINTS
+        began = time.monotonic()
+        if began - self._saved_at >= max(at_least, self._seconds / share):
+            states = {name: part.state() for name, part in self._parts.items()}
+            self._checkpoint.save({f"{name}.{key}": states[name][key] for name in states for key in states[name]})
+            self._saved_at = time.monotonic()
+            self._seconds = self._saved_at - began
+
+
+class _Random:
+    """The states of the generators that a fit draws from."""
+
+    def __init__(self, context: FitContext) -> None:
+        self._generator, self._device = context.generator, context.device
+
+    def state(self) -> dict[str, Tensor]:
+        states = {"fit": self._generator.get_state(), "global": torch.get_rng_state()}
+        return states | ({"device": torch.cuda.get_rng_state(self._device)} if self._device.type == "cuda" else {})
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        self._generator.set_state(state["fit"])
+        torch.set_rng_state(state["global"])
+        if "device" in state:
+            torch.cuda.set_rng_state(state["device"], self._device)
 
 
 class _Batches:
     """Images of both domains in shuffled epochs."""
 
-    def __init__(self, source: ImageSet, target: UnlabelledImages, context: FitContext) -> None:
+    def __init__(self, source: ImageSet, target: UnlabelledImages, crop: int, context: FitContext) -> None:
         self._source, self._target, self._context = source, target, context
+        self._crop = crop if all(COLUMNS[name].row_shape[:2] == (None, None) for name in source.columns) else 0
         self._waiting = {"source": torch.empty(0, dtype=torch.int64), "target": torch.empty(0, dtype=torch.int64)}
+        self.n_drawn = 0
 
     def draw(self, n_images: int) -> Batch:
-        columns = self._source.take(self._rows("source", self._source.n_images, n_images))
-        images = {name: columns.pop(name) for name in self._source.names("input")}
-        labels = {name: torch.from_numpy(array).to(self._context.device) for name, array in columns.items()}
-        target = self._target.images(self._rows("target", self._target.n_images, n_images))
-        return Batch(self._signed(images["image"]), self._signed(target), labels)
+        self.n_drawn += n_images
+        source = self._cut(self._source.take(self._rows("source", self._source.n_images, n_images)))
+        target = self._cut({"image": self._target.images(self._rows("target", self._target.n_images, n_images))})
+        image = source.pop("image")
+        others = {name: torch.from_numpy(array).to(self._context.device) for name, array in source.items()}
+        inputs = {name: others.pop(name) for name in self._source.names("input") if name != "image"}
+        return Batch(self._signed(image), self._signed(target["image"]), others, inputs)
+
+    def state(self) -> dict[str, Tensor]:
+        return {**self._waiting, "n_drawn": torch.tensor(self.n_drawn)}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        self._waiting = {domain: state[domain] for domain in self._waiting}
+        self.n_drawn = int(state["n_drawn"])
 
     def _rows(self, domain: str, n_of_domain: int, n_images: int) -> np.ndarray:
         waiting = self._waiting[domain]
@@ -245,26 +356,72 @@ class _Batches:
         self._waiting[domain] = waiting[n_images:]
         return waiting[:n_images].numpy()
 
+    def _cut(self, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Every image at a random place of its own, all its columns alike."""
+        n_images, height, width = columns["image"].shape[:3]
+        if not self._crop or max(height, width) <= self._crop:
+            return columns
+        high, wide = min(height, self._crop), min(width, self._crop)
+        tops, lefts = (
+            torch.randint(room + 1, (n_images,), generator=self._context.generator).tolist()
+            for room in (height - high, width - wide)
+        )
+        return {
+            name: np.stack([row[y : y + high, x : x + wide] for row, y, x in zip(rows, tops, lefts, strict=True)])
+            for name, rows in columns.items()
+        }
+
     def _signed(self, images: np.ndarray) -> Tensor:
         signed = to_float(images).to(self._context.device) * 2 - 1
         return signed.contiguous(memory_format=torch.channels_last)
 
 
 class _Learner:
-    """A player's Adam, with clipping."""
+    """A player's weights and its Adam, with clipping."""
 
-    def __init__(self, player: nn.Module, optimisation: Optimisation) -> None:
-        self._parameters = list(player.parameters())
-        self._adam = torch.optim.Adam(self._parameters, betas=optimisation.betas, fused=True)
+    def __init__(self, game: Game, player: nn.Module, optimisation: Optimisation) -> None:
+        self._player, self._parameters = player, list(player.parameters())
+        own = {name: set(getattr(game, name).parameters()) for name in optimisation.own}
+        shared = [p for p in self._parameters if not any(p in members for members in own.values())]
+        groups: list[dict[str, Any]] = [{"params": shared, "rate": optimisation.learning_rate}]
+        for name, adam in optimisation.own.items():
+            members = [p for p in self._parameters if p in own[name]]
+            groups.append({"params": members, "rate": adam.learning_rate, "betas": adam.betas})
+        self._adam = torch.optim.Adam(
+            [group for group in groups if group["params"]],
+            betas=optimisation.betas,
+            weight_decay=optimisation.weight_decay,
+            fused=True,
+        )
         self._max_norm = optimisation.max_gradient_norm
 
-    def step(self, loss: Tensor, rate: float) -> None:
-        self._adam.param_groups[0]["lr"] = rate
+    def step(self, loss: Tensor, factor: float) -> None:
+        for group in self._adam.param_groups:
+            group["lr"] = group["rate"] * factor
         self._adam.zero_grad()
         loss.backward()
         if self._max_norm is not None:
             nn.utils.clip_grad_norm_(self._parameters, self._max_norm)
         self._adam.step()
+
+    def state(self) -> dict[str, Tensor]:
+        weights = {f"weights.{name}": tensor for name, tensor in self._player.state_dict().items()}
+        return weights | {
+            f"adam.{number}.{name}": tensor
+            for number, parameter in enumerate(self._parameters)
+            for name, tensor in self._adam.state.get(parameter, {}).items()
+        }
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Values are copied into tensors of the parameters' own memory layout, which fused Adam relies on."""
+        weights = {key.removeprefix("weights."): state[key] for key in state if key.startswith("weights.")}
+        self._player.load_state_dict(weights)
+        for key in state.keys() - {f"weights.{name}" for name in weights}:
+            _, number, name = key.split(".")
+            parameter = self._parameters[int(number)]
+            like = torch.empty_like(parameter, requires_grad=False)
+            of_parameter = self._adam.state[parameter]
+            of_parameter[name] = state[key].to(like.device) if name == "step" else like.copy_(state[key])
 
 
 class _Average:
@@ -284,62 +441,12 @@ class _Average:
             for average, parameter in zip(self._averages, self._parameters, strict=True):
                 parameter.copy_(average)
 
+    def state(self) -> dict[str, Tensor]:
+        return {str(number): average for number, average in enumerate(self._averages)}
 
-class _Watch:
-    """Looks at the losses every :data:`CHECK_EVERY` rounds: reports them, and ends what has gone wrong."""
-
-    def __init__(self, chance: float, n_rounds: int, progress: Callable[[int, int, float], None]) -> None:
-        self._floor, self._n_rounds, self._progress = FLOOR * chance, n_rounds, progress
-        fraction, at_least = PATIENCE
-        self._patience = max(at_least, round(fraction * n_rounds))
-        self._seen = self._at_floor = 0
-        self._pending: list[tuple[Tensor, Tensor, bool]] = []
-
-    def see(self, g_loss: Tensor, d_loss: Tensor, *, contested: bool) -> None:
-        self._pending.append((g_loss, d_loss, contested))
-        if len(self._pending) == CHECK_EVERY or self._seen + len(self._pending) == self._n_rounds:
-            losses = torch.stack([torch.stack(pair) for *pair, _ in self._pending]).tolist()
-            for (of_generator, of_discriminator), (_, _, was_contested) in zip(losses, self._pending, strict=True):
-                self._seen += 1
-                self._judge(of_generator, of_discriminator, was_contested)
-            self._pending.clear()
-            self._progress(self._seen, self._n_rounds, losses[-1][0])
-
-    def _judge(self, g_loss: float, d_loss: float, contested: bool) -> None:
-        where = f"round {self._seen} of {self._n_rounds}"
-        for player, loss in (("generator", g_loss), ("discriminator", d_loss)):
-            if not math.isfinite(loss):
-                raise PluginError(f"the {player}'s loss is {loss} at {where}; lower the learning rate or its weights")
-        self._at_floor = self._at_floor + 1 if contested and d_loss < self._floor else 0
-        if self._at_floor >= self._patience:
-            raise PluginError(
-                f"the discriminator has won: its loss stayed below {self._floor:.2g} for {self._at_floor} rounds, up "
-                f"to {where}, and the generator learns nothing more; try another seed or smaller weights of its losses"
-            )
-
-
-def _inspect(game: Game, batch: Batch) -> None:
-    """Refuse a generator whose outputs vary much less, within images or between them, than the data do."""
-    game.generator.eval()
-    with torch.no_grad():
-        made = game.fakes(batch)[0]
-    if not bool(torch.isfinite(made).all()):
-        raise PluginError("the generator returns values that are not finite; lower the learning rate")
-    for what, spread in (("within an image", _within), ("from image to image", _between)):
-        found, wanted = spread(made), min(spread(batch.source), spread(batch.target))
-        if found < ALIKE * wanted:
-            raise PluginError(
-                f"the generator has collapsed: its outputs have a standard deviation of {found:.2g} {what}, the data "
-                f"{wanted:.2g} (of a range of 2); try another seed or a lower learning rate"
-            )
-
-
-def _within(images: Tensor) -> float:
-    return float(images.std(dim=(2, 3), correction=0).mean())
-
-
-def _between(images: Tensor) -> float:
-    return float(images.std(dim=0, correction=0).mean())
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        for number, average in enumerate(self._averages):
+            average.copy_(state[str(number)])
 
 
 # ------------------------------------------------------------------------------------ losses and memories
@@ -347,19 +454,31 @@ def _between(images: Tensor) -> float:
 
 def least_squares(scores: Tensor, wanted: float) -> Tensor:
     """LSGAN (Mao et al. 2017): mean (D − wanted)², 1 for real and 0 for fake."""
-    return (scores - wanted).square().mean()
+    return (scores.float() - wanted).square().mean()
 
 
-class ImagePool:
+class Memory:
+    """Fakes of earlier steps, at most ``capacity`` of them, ``(C, H, W)`` each."""
+
+    def __init__(self, capacity: int, generator: torch.Generator) -> None:
+        self._capacity, self._generator = capacity, generator
+        self._stored: list[Tensor] = []
+
+    def state(self) -> dict[str, Tensor]:
+        return {"images": torch.stack([image.cpu() for image in self._stored])} if self._stored else {}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Channels last, as the networks' outputs are; on the CPU, until they are shown."""
+        if "images" in state:
+            self._stored = list(state["images"].contiguous(memory_format=torch.channels_last))
+
+
+class ImagePool(Memory):
     """CycleGAN's memory of fakes (Shrivastava et al. 2017 in Zhu et al.'s form): what a discriminator is shown.
 
     Until ``capacity`` images are stored each one is stored and returned. From then on, with probability ½, a random
     stored image is returned and the new one takes its place; otherwise the new one is returned and not stored.
     """
-
-    def __init__(self, capacity: int, generator: torch.Generator) -> None:
-        self._capacity, self._generator = capacity, generator
-        self._stored: list[Tensor] = []
 
     def exchange(self, images: Tensor) -> Tensor:
         """``(B, C, H, W)`` new fakes → as many, new or old."""
@@ -370,7 +489,7 @@ class ImagePool:
                 shown.append(image)
             elif float(torch.rand((), generator=self._generator)) < 0.5:
                 place = int(torch.randint(self._capacity, (), generator=self._generator))
-                shown.append(self._stored[place])
+                shown.append(self._stored[place].to(image.device))
                 self._stored[place] = image.clone()
             else:
                 shown.append(image)

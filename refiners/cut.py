@@ -20,7 +20,7 @@ Layout: ``image`` float32 (B, 3, H, W) in [0, 1]; networks work in [−1, 1].
 Deviations, with reasons:
 
 * The first compared layer is the image itself, not the image with its reflected border: the border repeats places.
-* Images are used whole and unmirrored, and networks shrink with images and budgets, as in ``cyclegan``.
+* Images are not mirrored; crops, and networks that shrink with images and budgets, are as in ``cyclegan``.
 """
 
 from __future__ import annotations
@@ -58,8 +58,10 @@ N_PLACES = 256
 
 SIZES = {
     "light": Size(width=12, n_blocks=3, discriminator_width=16, batch_size=1, rounds=450, learning_rate=1e-3),
-    "standard": Size(width=24, n_blocks=4, discriminator_width=32, batch_size=1, rounds=2_500, learning_rate=5e-4),
-    "paper": Size(width=64, n_blocks=9, discriminator_width=64, batch_size=1, epochs=400),
+    "standard": Size(
+        width=24, n_blocks=4, discriminator_width=32, batch_size=1, rounds=2_500, learning_rate=5e-4, crop=256
+    ),
+    "paper": Size(width=64, n_blocks=9, discriminator_width=64, batch_size=1, epochs=400, crop=256),
 }
 DIMS = {"light": 64, "standard": 128, "paper": 256}
 """Of the projections."""
@@ -88,7 +90,7 @@ class CUT(Refiner):
     def fit(self, source: ImageSet, target: UnlabelledImages, budget: Budget, context: FitContext) -> None:
         """Play the translation against its discriminator; keep the generator."""
         size = self.sizes_of[budget.name]
-        width, height = source.image_size
+        width, height = size.seen(source)
         n_blocks = min(size.n_blocks, 9 if min(width, height) >= 256 else 6)
         n_rounds = rounds_of(size, budget, source, target)
         random = context.generator
@@ -98,7 +100,9 @@ class CUT(Refiner):
         critic = drawn(lambda: PatchGAN(size.discriminator_width, layers_for(height, width)), "xavier", random)
         game = ContrastiveGame(translator, projector, critic, self.params, random)
         optimisation = Optimisation(size.learning_rate, schedule=constant_then_linear(self.params.constant))
-        play(game, source, target, [Phase(n_rounds)], size.batch_size, optimisation, context)
+        self.images_seen = play(
+            game, source, target, [Phase(n_rounds)], size.batch_size, optimisation, context, crop=size.crop
+        )
         self.generator = ready(translator)
         self.sizes = torch.tensor([size.width, n_blocks, n_rounds, size.batch_size])
 

@@ -14,16 +14,21 @@ refiners/networks. Only G is kept. Layout: ``image`` float32 (B, 3, H, W) in [0,
 
 Deviations, with reasons:
 
-* Images are used whole, neither scaled up and cropped nor mirrored: mirrored digits and poses are other ones.
+* Images are not mirrored: mirrored digits and poses are other ones. Nor are they scaled up to be cropped: those larger
+  than 256 pixels are learned from in random crops of 256 (budgets ``standard`` and ``paper``), others whole, and G
+  refines whole images.
 * G(x) and G(y) are one call on both; with instance norm that is the same mathematics.
 * Nine blocks from 256 pixels on and six below, as the paper has it; the discriminator has fewer layers below 64 pixels,
   where 70×70 patches would be the whole image.
 * Budgets ``light`` and ``standard`` are smaller and faster than the paper in all that :data:`SIZES` lists.
+
+``genesis_rt``, ``fgbg_cyclegan`` and ``cycada`` are this refiner with a further loss: a :class:`CycleGame` of theirs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -39,9 +44,19 @@ from refiners.networks.resnet import ResNetGenerator
 
 SIZES = {
     "light": Size(width=12, n_blocks=3, discriminator_width=16, batch_size=1, rounds=450, learning_rate=1e-3),
-    "standard": Size(width=24, n_blocks=4, discriminator_width=32, batch_size=1, rounds=2_500, learning_rate=5e-4),
-    "paper": Size(width=64, n_blocks=9, discriminator_width=64, batch_size=1, epochs=200),
+    "standard": Size(
+        width=24, n_blocks=4, discriminator_width=32, batch_size=1, rounds=2_500, learning_rate=5e-4, crop=256
+    ),
+    "paper": Size(width=64, n_blocks=9, discriminator_width=64, batch_size=1, epochs=200, crop=256),
 }
+
+
+@dataclass(frozen=True)
+class Networks:
+    """``generators`` are (G, F), ``discriminators`` (D_Y, D_X)."""
+
+    generators: tuple[nn.Module, nn.Module]
+    discriminators: tuple[nn.Module, nn.Module]
 
 
 class Params(Frozen):
@@ -61,15 +76,26 @@ class CycleGAN(Refiner):
 
     def fit(self, source: ImageSet, target: UnlabelledImages, budget: Budget, context: FitContext) -> None:
         """Play both translations against their discriminators; keep the one to the target."""
-        size = SIZES[budget.name]
-        width, height = source.image_size
+        size = self.size_for(budget, target)
+        width, height = size.seen(source)
         n_blocks = min(size.n_blocks, 9 if min(width, height) >= 256 else 6)
-        game = self._game(size, n_blocks, layers_for(height, width), context)
+        networks = _drawn_networks(size, n_blocks, layers_for(height, width), context.generator)
+        game = self.game(networks, target, context)
         n_rounds = rounds_of(size, budget, source, target)
         optimisation = Optimisation(size.learning_rate)
-        play(game, source, target, [Phase(n_rounds)], size.batch_size, optimisation, context)
+        self.images_seen = play(
+            game, source, target, [Phase(n_rounds)], size.batch_size, optimisation, context, crop=size.crop
+        )
         self.generator = ready(game.to_target)
         self.sizes = torch.tensor([size.width, n_blocks, n_rounds, size.batch_size])
+
+    def size_for(self, budget: Budget, target: UnlabelledImages) -> Size:
+        """What the budget buys."""
+        return SIZES[budget.name]
+
+    def game(self, networks: Networks, target: UnlabelledImages, context: FitContext) -> CycleGame:
+        """The losses to play with."""
+        return CycleGame(networks, self.params, context.generator)
 
     def refine(self, batch: RefineBatch, generators: Sequence[torch.Generator]) -> dict[str, Tensor]:
         """G(x); nothing is drawn."""
@@ -86,50 +112,71 @@ class CycleGAN(Refiner):
         width, n_blocks = self.sizes[:2].tolist()
         self.generator = restored(lambda: ResNetGenerator(width, n_blocks), weights)
 
-    def _game(self, size: Size, n_blocks: int, n_layers: int, context: FitContext) -> CycleGame:
-        def networks(make: Callable[[], nn.Module]) -> tuple[nn.Module, nn.Module]:
-            return drawn(make, "normal", context.generator), drawn(make, "normal", context.generator)
 
-        return CycleGame(
-            networks(lambda: ResNetGenerator(size.width, n_blocks)),
-            networks(lambda: PatchGAN(size.discriminator_width, n_layers)),
-            self.params,
-            context.generator,
-        )
+def _drawn_networks(size: Size, n_blocks: int, n_layers: int, random: torch.Generator) -> Networks:
+    def pair(make: Callable[[], nn.Module]) -> tuple[nn.Module, nn.Module]:
+        return drawn(make, "normal", random), drawn(make, "normal", random)
+
+    return Networks(
+        pair(lambda: ResNetGenerator(size.width, n_blocks)),
+        pair(lambda: PatchGAN(size.discriminator_width, n_layers)),
+    )
+
+
+@dataclass(frozen=True)
+class Translations:
+    """What both generators make of a batch: G(x), F(y); F(G(x)), G(F(y)); and G(y), F(x) where they are asked for."""
+
+    fake_y: Tensor
+    fake_x: Tensor
+    back_x: Tensor
+    back_y: Tensor
+    same_y: Tensor | None
+    same_x: Tensor | None
 
 
 class CycleGame(Game):
-    """L_G and L_D; ``generators`` are (G, F), ``discriminators`` (D_Y, D_X)."""
+    """L_G and L_D."""
 
     chance = 0.5  # both discriminators at D = ½: 2 · ½ (¼ + ¼)
 
-    def __init__(
-        self,
-        generators: tuple[nn.Module, nn.Module],
-        discriminators: tuple[nn.Module, nn.Module],
-        params: Params,
-        random: torch.Generator,
-    ) -> None:
-        self.generator, self.discriminator = nn.ModuleList(generators), nn.ModuleList(discriminators)
-        self.to_target, self.to_source = generators
-        self.of_target, self.of_source = discriminators
+    def __init__(self, networks: Networks, params: Params, random: torch.Generator) -> None:
+        self.generator, self.discriminator = nn.ModuleList(networks.generators), nn.ModuleList(networks.discriminators)
+        self.to_target, self.to_source = networks.generators
+        self.of_target, self.of_source = networks.discriminators
         self.params = params
-        self.pools = [ImagePool(params.pool, random) for _ in range(2)]
+        self.memories = self.pools = [ImagePool(params.pool, random) for _ in range(2)]
 
     def fakes(self, batch: Batch) -> tuple[Tensor, ...]:
         return self.to_target(batch.source), self.to_source(batch.target)
 
     def generator_loss(self, batch: Batch) -> tuple[Tensor, tuple[Tensor, ...]]:
+        made = self.translations(batch)
+        loss = self.cyclegan_loss(batch, made) + self.further_loss(batch, made)
+        return loss, (made.fake_y, made.fake_x)
+
+    def translations(self, batch: Batch) -> Translations:
         x, y = batch.source, batch.target
+        same_y = same_x = None
         if self.params.identity:
             fake_y, same_y = self.to_target(torch.cat([x, y])).chunk(2)
             fake_x, same_x = self.to_source(torch.cat([y, x])).chunk(2)
-            same = l1(same_y, y) + l1(same_x, x)
         else:
-            (fake_y, fake_x), same = self.fakes(batch), x.new_zeros(())
-        fooled = least_squares(self.of_target(fake_y), 1) + least_squares(self.of_source(fake_x), 1)
-        back = l1(self.to_source(fake_y), x) + l1(self.to_target(fake_x), y)
-        return fooled + self.params.cycle * (back + self.params.identity * same), (fake_y, fake_x)
+            fake_y, fake_x = self.fakes(batch)
+        return Translations(fake_y, fake_x, self.to_source(fake_y), self.to_target(fake_x), same_y, same_x)
+
+    def cyclegan_loss(self, batch: Batch, made: Translations) -> Tensor:
+        """L_G of the paper."""
+        x, y = batch.source, batch.target
+        fooled = least_squares(self.of_target(made.fake_y), 1) + least_squares(self.of_source(made.fake_x), 1)
+        kept = l1(made.back_x, x) + l1(made.back_y, y)
+        if made.same_y is not None and made.same_x is not None:
+            kept = kept + self.params.identity * (l1(made.same_y, y) + l1(made.same_x, x))
+        return fooled + self.params.cycle * kept
+
+    def further_loss(self, batch: Batch, made: Translations) -> Tensor:
+        """What a method adds to L_G; nothing here."""
+        return batch.source.new_zeros(())
 
     def discriminator_loss(self, batch: Batch, fakes: tuple[Tensor, ...]) -> Tensor:
         fake_y, fake_x = (pool.exchange(fake) for pool, fake in zip(self.pools, fakes, strict=True))

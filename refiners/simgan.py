@@ -31,7 +31,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.adversarial import Batch, Game, Optimisation, Phase, Size, constant_then_linear, play, rounds_of
+from bench.adversarial import Batch, Game, Memory, Optimisation, Phase, Size, constant_then_linear, play, rounds_of
 from bench.api import Budget, FitContext, Frozen, RefineBatch, Refiner
 from bench.data.imageset import ImageSet, UnlabelledImages
 from refiners.networks.build import drawn, ready, restored, stored, translated
@@ -39,8 +39,12 @@ from refiners.networks.simgan import LocalDiscriminator, SimGANRefiner
 
 SIZES = {
     "light": Size(width=16, n_blocks=3, discriminator_width=48, batch_size=4, rounds=600, learning_rate=1e-3),
-    "standard": Size(width=32, n_blocks=4, discriminator_width=96, batch_size=8, rounds=800, learning_rate=2e-4),
-    "paper": Size(width=64, n_blocks=4, discriminator_width=96, batch_size=512, rounds=10_000, learning_rate=2e-4),
+    "standard": Size(
+        width=32, n_blocks=4, discriminator_width=96, batch_size=8, rounds=800, learning_rate=2e-4, crop=256
+    ),
+    "paper": Size(
+        width=64, n_blocks=4, discriminator_width=96, batch_size=512, rounds=10_000, learning_rate=2e-4, crop=256
+    ),
 }
 WARM_UP = 0.1, 0.02
 """Steps of phases 1 and 2 as shares of the rounds of phase 3."""
@@ -72,7 +76,7 @@ class SimGAN(Refiner):
         alone, critic_alone = (max(1, round(share * n_rounds)) for share in WARM_UP)
         phases = [Phase(alone, d_steps=0), Phase(critic_alone, g_steps=0), Phase(n_rounds, g_steps=2)]
         optimisation = Optimisation(size.learning_rate, schedule=constant_then_linear(1.0))
-        play(game, source, target, phases, size.batch_size, optimisation, context)
+        self.images_seen = play(game, source, target, phases, size.batch_size, optimisation, context, crop=size.crop)
         self.refiner = ready(refiner)
         self.sizes = torch.tensor([size.width, size.n_blocks, n_rounds, size.batch_size])
 
@@ -92,16 +96,12 @@ class SimGAN(Refiner):
         self.refiner = restored(lambda: SimGANRefiner(width, n_blocks), weights)
 
 
-class History:
+class History(Memory):
     """Refined images of earlier steps: half of what D is shown, so that R does not return to old artefacts.
 
     Each call stores ⌊B/2⌋ of its new images: beside the others until there are ``capacity``, then in place of random
     ones. A batch of one image has no half, and no history.
     """
-
-    def __init__(self, capacity: int, generator: torch.Generator) -> None:
-        self._capacity, self._generator = capacity, generator
-        self._stored: list[Tensor] = []
 
     def mix(self, images: Tensor) -> Tensor:
         """``(B, C, H, W)`` new images → the first ⌈B/2⌉ of them, and ⌊B/2⌋ old ones as soon as there are that many."""
@@ -109,7 +109,7 @@ class History:
         new, replaced = images[: len(images) - n_old], images[len(images) - n_old :]
         if len(self._stored) >= n_old > 0:
             places = torch.randperm(len(self._stored), generator=self._generator)[:n_old].tolist()
-            replaced = torch.stack([self._stored[place] for place in places])
+            replaced = torch.stack([self._stored[place].to(images.device) for place in places])
         for image in new[:n_old]:
             if len(self._stored) < self._capacity:
                 self._stored.append(image.clone())
@@ -126,6 +126,7 @@ class LocalGame(Game):
     def __init__(self, refiner: nn.Module, critic: nn.Module, params: Params, history: History) -> None:
         self.generator, self.discriminator = refiner, critic
         self.params, self.history = params, history
+        self.memories = (history,)
 
     def fakes(self, batch: Batch) -> tuple[Tensor, ...]:
         return (self.generator(batch.source),)
