@@ -56,18 +56,18 @@ class Conditions:
     right: float = 3.0
     top: float = 6.0
     warmth: tuple[float, float, float] = (0.4, 0.4, 0.4)
-    reflection: float = 0.14
+    reflection: float = 0.11
     room_seed: int = 0
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Conditions:
         """Every power within a factor of about two of its mean; the right strip is dark in two of five images."""
         return cls(
-            left=rng.uniform(6, 22),
+            left=rng.uniform(9, 22),
             right=rng.uniform(1.5, 7) if rng.random() < 0.6 else 0.0,
             top=rng.uniform(2, 10),
             warmth=tuple(rng.uniform(0, 0.8, 3)),
-            reflection=rng.uniform(0.06, 0.22),
+            reflection=rng.uniform(0.05, 0.18),
             room_seed=int(rng.integers(1, 1 << 31)),
         )
 
