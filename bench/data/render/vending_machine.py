@@ -42,32 +42,32 @@ _CAN = CLASS_NAMES.index("can")
 
 @dataclass(frozen=True)
 class Conditions:
-    """Light of one target image.
+    """Light of one target image; the defaults are the means of :meth:`draw`.
 
     Attributes
     ----------
-    left, right, top: radiance of the strips; white paper in full light reflects about 1.
+    left, right, top: radiance of the strips, in a unit of no meaning, as the picture is metered.
     warmth: of each of these, 0 bluish to 1 yellowish.
-    reflection: radiance of the brightest thing in the room as the door reflects it.
+    reflection: radiance, in the same unit, of the brightest thing in the room as the door reflects it.
     room_seed: which room, and how far it is shifted.
     """
 
-    left: float = 14.0
-    right: float = 3.0
+    left: float = 15.5
+    right: float = 2.55
     top: float = 6.0
     warmth: tuple[float, float, float] = (0.4, 0.4, 0.4)
-    reflection: float = 0.14
+    reflection: float = 0.115
     room_seed: int = 0
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Conditions:
-        """Every power within a factor of about two of its mean; the right strip is dark in two of five images."""
+        """Uniform draws; the right strip is dark in two of five images."""
         return cls(
-            left=rng.uniform(6, 22),
+            left=rng.uniform(9, 22),
             right=rng.uniform(1.5, 7) if rng.random() < 0.6 else 0.0,
             top=rng.uniform(2, 10),
             warmth=tuple(rng.uniform(0, 0.8, 3)),
-            reflection=rng.uniform(0.06, 0.22),
+            reflection=rng.uniform(0.05, 0.18),
             room_seed=int(rng.integers(1, 1 << 31)),
         )
 

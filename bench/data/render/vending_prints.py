@@ -38,7 +38,7 @@ _SIZE_MM = (
     (215, 86),
     (200, 100),
 )  # of each class: around, high
-_SYLLABLES = ("no", "va", "ki", "ru", "ze", "dra", "la", "bri", "to", "fi", "sul", "lu")
+_SYLLABLES = ("no", "va", "ki", "ru", "ze", "dre", "la", "bri", "to", "fi", "sul", "lu")
 _PIXELS_PER_MM = 1.2
 _OVERSAMPLE = 2
 _WHITE = 0.85  # reflectance of white paper
