@@ -21,7 +21,16 @@ import numpy as np
 
 from bench.data.render import meshes
 from bench.data.render.indoor_kit import Kit, joined
-from bench.data.render.indoor_layout import FOV_DEG, OBSTACLE_BAND_M, WALL_M, Layout, Opening, Piece, overlap, wall_frame
+from bench.data.render.indoor_layout import (
+    FOV_DEG,
+    OBSTACLE_BAND_M,
+    WALL_M,
+    Layout,
+    Opening,
+    Piece,
+    overlap,
+    wall_frame,
+)
 from bench.data.render.indoor_looks import source_material, sunbeam, target_material, window_view
 from bench.data.render.indoor_objects import BUILDERS
 from bench.data.render.indoor_rooms import draw_layout
@@ -39,7 +48,7 @@ class Indoor(Generator):
     size: ClassVar[tuple[int, int]] = (96, 96)
     class_names: ClassVar[tuple[str, ...]] = CLASSES
     depth_range_m: ClassVar[tuple[float, float]] = (0.1, 10.0)
-    safe_distance_m: ClassVar[float | None] = 1.5
+    safe_distance_m: ClassVar[float | None] = 1.8
     obstacle_band_m: ClassVar[tuple[float, float] | None] = OBSTACLE_BAND_M
     samples: ClassVar[Mapping[Look, int]] = {"source": 4, "target": 64}
     columns: ClassVar[tuple[str, ...]] = ("mask", "depth_m", "intrinsics", "camera_height_m", "up")
@@ -187,14 +196,16 @@ def _light(scene: dict[str, Any], panes: dict[str, meshes.Mesh], layout: Layout,
         light = {"type": "area", "radiance": bitmap(view), "sampling_weight": power}
         black = {"type": "diffuse", "reflectance": {"type": "rgb", "value": 0.0}}
         scene[name] = {"type": "mesh", **pane, "bsdf": black, "emitter": light}
-    bounced = rng.uniform(0.1, 0.2) if evening else rng.uniform(0.25, 0.5)
+    bounced = rng.uniform(0.12, 0.25) if evening else rng.uniform(0.25, 0.5)
     light = {"type": "area", "radiance": {"type": "rgb", "value": bounced}}
-    scene["ceiling-ceiling"] |= {"emitter": light | {"sampling_weight": np.pi * bounced * _area(scene["ceiling-ceiling"])}}
+    scene["ceiling-ceiling"] |= {
+        "emitter": light | {"sampling_weight": np.pi * bounced * _area(scene["ceiling-ceiling"])}
+    }
     shades = [name for name in scene if name.endswith("-shade") and not name.startswith("paint")]
     shades.sort(key=lambda name: _area(scene[name]), reverse=True)
     for name in shades[:3]:
         if evening or rng.random() < 0.7:
-            flux = rng.uniform(20, 50) if scene[name]["vertices"][:, 2].min() > 1.7 else rng.uniform(5, 12)
+            flux = rng.uniform(6, 16) if scene[name]["vertices"][:, 2].min() > 1.7 else rng.uniform(2, 5)
             tint = np.array([1.0, 0.97, 0.92] if layout.flavour == "office" else [1.0, 0.86, 0.68])
             radiance = [float(c) for c in tint * flux / (np.pi * _area(scene[name]))]
             light = {"type": "area", "radiance": {"type": "rgb", "value": radiance}, "sampling_weight": float(flux)}
@@ -207,7 +218,12 @@ def _light(scene: dict[str, Any], panes: dict[str, meshes.Mesh], layout: Layout,
     along, inwards = np.array([np.cos(turn), np.sin(turn)]), np.array([-np.sin(turn), np.cos(turn)])
     height, azimuth = np.deg2rad(rng.uniform(25, 45)), np.deg2rad(rng.uniform(-40, 40))
     beam = np.array([*(np.cos(azimuth) * inwards + np.sin(azimuth) * along) * np.cos(height), -np.sin(height)])
-    at = np.array([*(start + along * (sunny.start_m + sunny.width_m / 2) - 0.04 * inwards), 0.7 * sunny.head_m + 0.3 * sunny.sill_m])
+    at = np.array(
+        [
+            *(start + along * (sunny.start_m + sunny.width_m / 2) - 0.04 * inwards),
+            0.7 * sunny.head_m + 0.3 * sunny.sill_m,
+        ]
+    )
     reach = at[2] / np.sin(height)  # to the floor
     scene["sun"] = {
         "type": "projector",

@@ -56,7 +56,9 @@ def chair(kit: Kit, w: float, d: float, h: float) -> None:
     seat, leg = 0.45, 0.017
     x, y = w / 2 - leg, d / 2 - leg
     soft = kit.rng.random() < 0.5
-    kit.cushion("fabric2" if soft else "wood2", (-w / 2, -d / 2, seat - (0.06 if soft else 0.03)), (w / 2, d / 2, seat), 0.02)
+    kit.cushion(
+        "fabric2" if soft else "wood2", (-w / 2, -d / 2, seat - (0.06 if soft else 0.03)), (w / 2, d / 2, seat), 0.02
+    )
     for s in (-1, 1):
         kit.rod("wood2", (s * x, y, 0), (s * (x - 0.02), y - 0.02, seat - 0.03), leg)
         kit.rod("wood2", (s * x, -y, 0), (s * (x - 0.01), -y, h - 0.02), leg)
@@ -110,7 +112,9 @@ def sofa(kit: Kit, w: float, d: float, h: float) -> None:
     step = (w - 2 * arm) / n
     for i in range(n):
         x = -w / 2 + arm + i * step
-        kit.cushion("fabric", (x + 0.004, -d / 2 + back, seat - 0.15), (x + step - 0.004, d / 2, seat + 0.03), 0.05, 0.15)
+        kit.cushion(
+            "fabric", (x + 0.004, -d / 2 + back, seat - 0.15), (x + step - 0.004, d / 2, seat + 0.03), 0.05, 0.15
+        )
         kit.cushion("fabric", (x + 0.008, -d / 2 + 0.13, seat), (x + step - 0.008, -d / 2 + back + 0.14, h), 0.07)
         if kit.rng.random() < 0.5:
             c, half = x + step * kit.rng.uniform(0.35, 0.65), 0.17
@@ -142,7 +146,11 @@ def _fronts(kit: Kit, slot: str, low: tuple[float, ...], high: tuple[float, ...]
     """A carcass with doors or drawers on its front (+y), a shadow gap between them, and handles."""
     front, gap = 0.02, 0.004
     kit.box(slot, low, (high[0], high[1] - front - 0.016, high[2]))
-    kit.box("dark", (low[0] + 0.01, high[1] - front - 0.016, low[2] + 0.01), (high[0] - 0.01, high[1] - front - 0.014, high[2]))
+    kit.box(
+        "dark",
+        (low[0] + 0.01, high[1] - front - 0.016, low[2] + 0.01),
+        (high[0] - 0.01, high[1] - front - 0.014, high[2]),
+    )
     w, h = (high[0] - low[0]) / columns, (high[2] - low[2]) / rows
     bars = h < w
     for i in range(columns):
@@ -154,7 +162,9 @@ def _fronts(kit: Kit, slot: str, low: tuple[float, ...], high: tuple[float, ...]
                 kit.box("steel", (x + 0.35 * w, y, z + 0.75 * h), (x + 0.65 * w, high[1], z + 0.75 * h + 0.012))
             else:
                 hinge = 0.9 * w if i % 2 == 0 else 0.1 * w
-                kit.box("steel", (x + hinge - 0.006, y, z + 0.45 * h), (x + hinge + 0.006, high[1], z + 0.45 * h + 0.14))
+                kit.box(
+                    "steel", (x + hinge - 0.006, y, z + 0.45 * h), (x + hinge + 0.006, high[1], z + 0.45 * h + 0.14)
+                )
 
 
 def cabinet(kit: Kit, w: float, d: float, h: float) -> None:

@@ -92,8 +92,13 @@ def overlap(a: Piece, b: Piece, gap_m: float = 0.0) -> bool:
     return True
 
 
-def clear_distances(layout_pieces: Sequence[Piece], room_m: Sequence[float], origin: np.ndarray, angles: np.ndarray,
-                    band_m: tuple[float, float]) -> np.ndarray:
+def clear_distances(
+    layout_pieces: Sequence[Piece],
+    room_m: Sequence[float],
+    origin: np.ndarray,
+    angles: np.ndarray,
+    band_m: tuple[float, float],
+) -> np.ndarray:
     """Distance on the floor plan from ``origin`` along each angle to a wall or to a piece that reaches into the band."""
     rays = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     with np.errstate(divide="ignore"):

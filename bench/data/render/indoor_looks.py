@@ -21,7 +21,14 @@ Bsdf = dict[str, Any]
 AMBIENT = 0.4
 
 COLOURS: dict[str, tuple[Colour, ...]] = {  # sRGB; a room draws one colour a slot
-    "wall": ((0.86, 0.84, 0.78), (0.8, 0.83, 0.8), (0.74, 0.78, 0.83), (0.87, 0.78, 0.68), (0.7, 0.74, 0.66), (0.88, 0.88, 0.87)),
+    "wall": (
+        (0.86, 0.84, 0.78),
+        (0.8, 0.83, 0.8),
+        (0.74, 0.78, 0.83),
+        (0.87, 0.78, 0.68),
+        (0.7, 0.74, 0.66),
+        (0.88, 0.88, 0.87),
+    ),
     "ceiling": ((0.92, 0.92, 0.9), (0.9, 0.89, 0.85)),
     "floor": ((0.62, 0.44, 0.27), (0.48, 0.31, 0.19), (0.74, 0.6, 0.42), (0.66, 0.63, 0.58), (0.5, 0.46, 0.44)),
     "trim": ((0.93, 0.92, 0.89), (0.88, 0.86, 0.8), (0.55, 0.38, 0.24)),
@@ -36,7 +43,14 @@ COLOURS: dict[str, tuple[Colour, ...]] = {  # sRGB; a room draws one colour a sl
     "metal": ((0.12, 0.12, 0.13), (0.55, 0.53, 0.5), (0.62, 0.5, 0.3)),
     "dark": ((0.08, 0.08, 0.09), (0.15, 0.14, 0.14)),
     "screen": ((0.05, 0.06, 0.08),),
-    "fabric": ((0.5, 0.51, 0.53), (0.33, 0.4, 0.48), (0.66, 0.6, 0.5), (0.45, 0.5, 0.38), (0.6, 0.33, 0.26), (0.3, 0.3, 0.32)),
+    "fabric": (
+        (0.5, 0.51, 0.53),
+        (0.33, 0.4, 0.48),
+        (0.66, 0.6, 0.5),
+        (0.45, 0.5, 0.38),
+        (0.6, 0.33, 0.26),
+        (0.3, 0.3, 0.32),
+    ),
     "fabric2": ((0.28, 0.36, 0.46), (0.62, 0.5, 0.3), (0.58, 0.56, 0.53), (0.4, 0.24, 0.24), (0.25, 0.38, 0.36)),
     "pillow": ((0.84, 0.66, 0.3), (0.88, 0.86, 0.8), (0.5, 0.26, 0.24), (0.36, 0.5, 0.52)),
     "bedding": ((0.86, 0.86, 0.84), (0.55, 0.62, 0.7), (0.72, 0.62, 0.56), (0.44, 0.5, 0.48)),
@@ -70,7 +84,11 @@ def source_material(slot: str, rng: np.random.Generator) -> tuple[Bsdf, dict[str
     colour = np.clip(colour + 0.5 * (colour - colour.mean()), 0.03, 0.97)  # as flat as paint from a tube
     albedo = linear(colour)
     ambient = {"type": "rgb", "value": [float(c) for c in AMBIENT * albedo]}
-    return {"type": "diffuse", "reflectance": rgb(colour)}, {"type": "area", "radiance": ambient, "sampling_weight": 0.0}
+    return {"type": "diffuse", "reflectance": rgb(colour)}, {
+        "type": "area",
+        "radiance": ambient,
+        "sampling_weight": 0.0,
+    }
 
 
 def target_material(slot: str, flavour: str, rng: np.random.Generator) -> Bsdf:
@@ -95,14 +113,14 @@ def target_material(slot: str, flavour: str, rng: np.random.Generator) -> Bsdf:
         return {"type": "twosided", "nested": {"type": "roughconductor", "material": "Cr", "alpha": 0.25}}
     if slot == "stone":
         flecks = [np.clip(colour * f, 0, 1) for f in (0.6, 1.3, 1.6)]
-        return _gloss(_metres(textures.speckles(rng, colour, flecks, 128, 500, 0.018), 0.6, 0.6), 0.18)
+        return _gloss(_metres(textures.speckles(rng, colour, flecks, 128, 500, 0.018), 0.6, 0.6), 0.22)
     if slot in ("door", "trim") and colour[0] > 1.3 * colour[2]:
         return _gloss(_metres(_boards(rng, colour, 1, 1), 1.6, 0.5), 0.35)
     if slot in ("ceiling", "bedding2", "soil", "carton", "paper", "petal"):
         return _diffuse(_metres(textures.mottled(rng, colour, 64, 0.1), 0.7, 0.7))
     if slot == "leaf":
         return _gloss(_metres(ramp(noise(rng, 64, (8, 2)), [0.7 * colour, 1.25 * colour]), 0.2, 0.1), 0.35)
-    roughness = {"screen": 0.08, "glass": 0.08, "ceramic": 0.15, "ceramic2": 0.2, "appliance": 0.25}.get(slot, 0.4)
+    roughness = {"screen": 0.12, "glass": 0.15, "ceramic": 0.2, "ceramic2": 0.25, "appliance": 0.3}.get(slot, 0.4)
     return _gloss(rgb(colour), roughness)
 
 
@@ -151,7 +169,7 @@ def _floor(flavour: str, colour: np.ndarray, rng: np.random.Generator) -> Bsdf:
     kind = rng.choice({"kitchen": ("tiles", "boards"), "office": ("carpet", "boards")}.get(flavour, ("boards",)))
     if kind == "tiles":
         n = int(rng.choice([2, 3, 4]))
-        return _gloss(_metres(_tiles(rng, 0.5 * colour + 0.3, n, (0.5, 0.48, 0.45)), 1.2, 1.2), rng.uniform(0.12, 0.3))
+        return _gloss(_metres(_tiles(rng, 0.5 * colour + 0.3, n, (0.5, 0.48, 0.45)), 1.2, 1.2), rng.uniform(0.18, 0.3))
     if kind == "carpet":
         grey = 0.35 * colour + 0.65 * colour.mean() * 0.8
         return _diffuse(_metres(ramp(noise(rng, 128, 24, 2, 0.9), [0.75 * grey, 1.2 * grey]), 0.8, 0.8))
@@ -160,14 +178,14 @@ def _floor(flavour: str, colour: np.ndarray, rng: np.random.Generator) -> Bsdf:
 
 
 def _wall(flavour: str, colour: np.ndarray, rng: np.random.Generator) -> Bsdf:
-    kinds = ("paint", "paint", "tiles") if flavour == "kitchen" else ("paint", "paint", "stripes", "print")
+    kinds = ("paint", "paint", "tiles") if flavour == "kitchen" else ("paint", "paint", "paint", "stripes", "print")
     kind = rng.choice(kinds)
     if kind == "tiles":
-        return _gloss(_metres(_tiles(rng, 0.4 * colour + 0.5, 4, (0.7, 0.7, 0.68)), 0.8, 0.8), 0.15)
+        return _gloss(_metres(_tiles(rng, 0.4 * colour + 0.5, 4, (0.7, 0.7, 0.68)), 0.8, 0.8), 0.22)
     if kind == "stripes":
         return _diffuse(_metres(textures.stripes(rng, [colour, colour * 0.86], 128, 6), 0.9, 0.9))
     if kind == "print":
-        return _diffuse(_metres(textures.speckles(rng, colour, [0.8 * colour, 0.9 * colour], 128, 40, 0.07), 0.7, 0.7))
+        return _diffuse(_metres(textures.speckles(rng, colour, [0.9 * colour, 0.95 * colour], 128, 60, 0.05), 0.7, 0.7))
     return _diffuse(_metres(textures.mottled(rng, colour, 128, 0.07, 2), 2.5, 2.5))
 
 
@@ -192,7 +210,9 @@ def _rug(rng: np.random.Generator, colour: np.ndarray) -> np.ndarray:
     mirrored = wave[np.ix_((at * 127).astype(int), (at * 127).astype(int))]
     field = {0: mirrored > 0.5, 1: (at[:, None] * 9 % 1 > 0.5) & (at > -1), 2: wave > 2}[int(rng.integers(3))]
     ring = (far > 0.8) & (far < 0.9)
-    image = np.where((field ^ ring)[..., None], linear(0.7 * colour + 0.3 * other), linear(other if rng.random() < 0.5 else colour))
+    image = np.where(
+        (field ^ ring)[..., None], linear(0.7 * colour + 0.3 * other), linear(other if rng.random() < 0.5 else colour)
+    )
     return np.clip(image * rng.uniform(0.8, 1.1, (128, 128, 1)), 0, 1).astype(np.float32)
 
 

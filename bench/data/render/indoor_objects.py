@@ -50,7 +50,12 @@ def books(kit: Kit, w: float, d: float, h: float) -> None:
         thick = min(kit.rng.uniform(0.02, 0.045), h - z)
         x, y = w / 2 * kit.rng.uniform(0.8, 1.0), d / 2 * kit.rng.uniform(0.8, 1.0)
         strip = int(kit.rng.integers(32))
-        kit.box(str(kit.rng.choice(["book_a", "book_b", "book_c"])), (-x, -y, z), (x, y, z + thick), (strip / 32, (strip + 0.9) / 32))
+        kit.box(
+            str(kit.rng.choice(["book_a", "book_b", "book_c"])),
+            (-x, -y, z),
+            (x, y, z + thick),
+            (strip / 32, (strip + 0.9) / 32),
+        )
         z += thick
 
 
@@ -73,7 +78,11 @@ def bowl(kit: Kit, w: float, d: float, h: float) -> None:
 
 def bottle(kit: Kit, w: float, d: float, h: float) -> None:
     r = w / 2
-    kit.lathe("glass", (0, 0), [(1e-3, 0), (r, 0), (r, 0.55 * h), (0.8 * r, 0.66 * h), (0.35 * r, 0.76 * h), (0.35 * r, 0.94 * h)])
+    kit.lathe(
+        "glass",
+        (0, 0),
+        [(1e-3, 0), (r, 0), (r, 0.55 * h), (0.8 * r, 0.66 * h), (0.35 * r, 0.76 * h), (0.35 * r, 0.94 * h)],
+    )
     kit.lathe("fruit", (0, 0), [(0.4 * r, 0.92 * h), (0.4 * r, h), (1e-3, h)], 12)
     kit.lathe("paper", (0, 0), [(1.01 * r, 0.15 * h), (1.01 * r, 0.45 * h)])
 
@@ -82,12 +91,20 @@ def vase(kit: Kit, w: float, d: float, h: float) -> None:
     t = np.linspace(0, 1, 12)
     belly, neck = kit.rng.uniform(0.25, 0.5), kit.rng.uniform(0.35, 0.6)
     r = w / 2 * np.clip(neck + (1 - neck) * np.exp(-(((t - belly) / 0.3) ** 2)), 0, 1)
-    kit.lathe("ceramic", (0, 0), [(1e-3, 0), *zip(r, t * h, strict=True), (0.8 * r[-1], h), (0.7 * r[-1], 0.8 * h), (1e-3, 0.8 * h)])
+    kit.lathe(
+        "ceramic",
+        (0, 0),
+        [(1e-3, 0), *zip(r, t * h, strict=True), (0.8 * r[-1], h), (0.7 * r[-1], 0.8 * h), (1e-3, 0.8 * h)],
+    )
 
 
 def kettle(kit: Kit, w: float, d: float, h: float) -> None:
     r = 0.4 * w
-    kit.lathe("steel", (0, 0), [(1e-3, 0), (r, 0), (0.95 * r, 0.4 * h), (0.7 * r, 0.85 * h), (0.2 * r, 0.92 * h), (1e-3, 0.92 * h)])
+    kit.lathe(
+        "steel",
+        (0, 0),
+        [(1e-3, 0), (r, 0), (0.95 * r, 0.4 * h), (0.7 * r, 0.85 * h), (0.2 * r, 0.92 * h), (1e-3, 0.92 * h)],
+    )
     kit.rod("dark", (0.6 * r, 0, 0.9 * h), (1.2 * r, 0, 0.6 * h), 0.012)
     kit.rod("dark", (1.2 * r, 0, 0.62 * h), (0.95 * r, 0, 0.2 * h), 0.012)
     kit.rod("steel", (-0.7 * r, 0, 0.6 * h), (-1.2 * r, 0, 0.8 * h), 0.014)
@@ -160,7 +177,9 @@ def flowers(kit: Kit, w: float, d: float, h: float) -> None:
 
 def _shade(kit: Kit, low: float, high: float, bottom: float, top: float) -> None:
     """A lampshade: the cloth is what shines."""
-    kit.lathe("shade", (0, 0), [(1e-3, low + 0.01), (0.97 * bottom, low + 0.01), (bottom, low), (top, high), (1e-3, high)], 20)
+    kit.lathe(
+        "shade", (0, 0), [(1e-3, low + 0.01), (0.97 * bottom, low + 0.01), (bottom, low), (top, high), (1e-3, high)], 20
+    )
 
 
 def floor_lamp(kit: Kit, w: float, d: float, h: float) -> None:

@@ -86,19 +86,29 @@ class _Furnisher:
         self.pieces.append(piece)
         return piece
 
-    def piece(self, kind: str, base_m: tuple[float, float, float], yaw: float, size: tuple[float, float, float]) -> Piece:
+    def piece(
+        self, kind: str, base_m: tuple[float, float, float], yaw: float, size: tuple[float, float, float]
+    ) -> Piece:
         return Piece(kind, base_m, float(yaw), size, int(self.rng.integers(2**31)))
 
-    def on_wall(self, kind: str, wall: int, along_m: float, size: tuple[float, float, float], z: float = 0.0,
-                off_m: float = 0.02) -> Piece:
+    def on_wall(
+        self,
+        kind: str,
+        wall: int,
+        along_m: float,
+        size: tuple[float, float, float],
+        z: float = 0.0,
+        off_m: float = 0.02,
+    ) -> Piece:
         """A piece with its back ``off_m`` from a wall, its middle ``along_m`` from the wall's start."""
         start, yaw, _ = wall_frame(self.size_m, wall)
         local = np.array([along_m, off_m + size[1] / 2])
         ground = start + local @ np.array([[np.cos(yaw), np.sin(yaw)], [-np.sin(yaw), np.cos(yaw)]])
         return self.piece(kind, (float(ground[0]), float(ground[1]), z), yaw, size)
 
-    def stand(self, kind: str, size: tuple[float, float, float], z: float = 0.0, off_m: float = 0.02,
-              tries: int = 14) -> Piece | None:
+    def stand(
+        self, kind: str, size: tuple[float, float, float], z: float = 0.0, off_m: float = 0.02, tries: int = 14
+    ) -> Piece | None:
         """A piece against a random wall."""
         for _ in range(tries):
             wall = int(self.rng.integers(4))
@@ -121,8 +131,15 @@ class _Furnisher:
                 return placed
         return None
 
-    def before(self, host: Piece, kind: str, size: tuple[float, float, float], gap_m: float, side: float = 0.0,
-               turn: float = np.pi) -> Piece | None:
+    def before(
+        self,
+        host: Piece,
+        kind: str,
+        size: tuple[float, float, float],
+        gap_m: float,
+        side: float = 0.0,
+        turn: float = np.pi,
+    ) -> Piece | None:
         """A piece ``gap_m`` before the front of another, moved ``side`` metres, facing it (or turned otherwise)."""
         y = host.size_m[1] / 2 + gap_m + size[1] / 2
         return self.add(self.piece(kind, host.at(side, y), host.yaw_rad + turn, size))
@@ -133,8 +150,15 @@ class _Furnisher:
         y = (size[1] - host.size_m[1]) / 2
         return self.add(self.piece(kind, host.at(x, y), host.yaw_rad, size), 0.01)
 
-    def top(self, host: Piece, kind: str, size: tuple[float, float, float], x: float | None = None,
-            y: float | None = None, turn: float | None = None) -> Piece | None:
+    def top(
+        self,
+        host: Piece,
+        kind: str,
+        size: tuple[float, float, float],
+        x: float | None = None,
+        y: float | None = None,
+        turn: float | None = None,
+    ) -> Piece | None:
         """An object on top of a piece, at random unless told where."""
         free = [max(0.0, (host.size_m[i] - max(size[:2])) / 2 - 0.04) for i in (0, 1)]
         for _ in range(6):
@@ -162,7 +186,9 @@ class _Furnisher:
                 along = (slot + 0.5) / max(1, int(length / 0.62)) * length - length / 2
                 out = reach / 2 + size[1] / 2 + self.uniform(0.02, 0.2)
                 angle = side * np.pi / 2
-                base = table.at(along * np.cos(angle) - out * np.sin(angle), along * np.sin(angle) + out * np.cos(angle))
+                base = table.at(
+                    along * np.cos(angle) - out * np.sin(angle), along * np.sin(angle) + out * np.cos(angle)
+                )
                 yaw = table.yaw_rad + angle + np.pi + self.rng.normal(0, 0.12)
                 self.add(self.piece(kind, base, yaw, size), 0.01)
 
@@ -206,7 +232,9 @@ class _Furnisher:
             kind, size = "panel", (1.2, 0.3, 0.07)
         else:
             wide = self.uniform(0.34, 0.5)
-            kind, size = ("pendant", (wide, wide, self.uniform(0.5, 0.75))) if self.chance(0.6) else ("dome", (wide, wide, 0.12))
+            kind, size = (
+                ("pendant", (wide, wide, self.uniform(0.5, 0.75))) if self.chance(0.6) else ("dome", (wide, wide, 0.12))
+            )
         x, y = self.size_m[0] / 2, self.size_m[1] / 2
         self.add(self.piece(kind, (x, y, self.size_m[2] - size[2]), 0.0, size))
 
@@ -310,7 +338,9 @@ def _office(room: _Furnisher) -> None:
         desk = room.stand("desk", size) if room.chance(0.7) else room.put("desk", size, 0.4)
         if desk:
             wide = room.uniform(0.5, 0.66)
-            room.top(desk, "screen", (wide, 0.18, wide * 0.72), room.uniform(-0.25, 0.25), -0.15, room.rng.normal(0, 0.1))
+            room.top(
+                desk, "screen", (wide, 0.18, wide * 0.72), room.uniform(-0.25, 0.25), -0.15, room.rng.normal(0, 0.1)
+            )
             room.top(desk, "keyboard", room.size(*SMALL_M["keyboard"]), 0.0, 0.17, 0.0)
             chair = room.size(0.56, 0.62, 0.56, 0.62, 0.92, 1.08)
             turn = np.pi + room.rng.normal(0, 0.4)
