@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from bench.data.fitting import Fit
 from bench.data.imageset import ImageSet, UnlabelledImages
 
 if TYPE_CHECKING:
@@ -83,11 +84,23 @@ class Reads:
 
 
 class LabelSpace(Frozen):
-    """What a task must know of a pair to build a model: class names (in id order) and the image size in pixels."""
+    """What a task must know of a pair to build a model and to score it.
+
+    Attributes
+    ----------
+    class_names: in id order.
+    width, height: the working size in pixels.
+    inputs: the input columns that a model gets.
+    depth_range_m: nearest and farthest depth that the pair labels, in metres.
+    safe_distance_m: free distance that a vehicle needs, in metres.
+    """
 
     class_names: tuple[str, ...]
     width: int
     height: int
+    inputs: tuple[str, ...] = ("image",)
+    depth_range_m: tuple[float, float] | None = None
+    safe_distance_m: float | None = None
 
 
 # ---------------------------------------------------------------------------------------------- refiners
@@ -102,7 +115,8 @@ class FitContext:
     generator: seeded ``torch.Generator`` on the CPU; the only source of randomness a fit may use.
     device: where to put networks.
     progress: call ``progress(step, n_steps, loss)`` to show life on the terminal.
-    build, loss, predict: of the task and model at hand (``Need.TASK_LOSS``), otherwise ``None``.
+    build, loss, predict: of the task and model at hand (``Need.TASK_LOSS``), otherwise ``None``; as
+        :meth:`Task.build`, :meth:`Task.loss` and :meth:`Task.predict`, the model's name and the label space filled in.
     source_model: the network trained on plain source, in eval mode (``Need.SOURCE_MODEL``), otherwise ``None``.
     """
 
@@ -110,7 +124,7 @@ class FitContext:
     device: torch.device
     progress: Callable[[int, int, float], None]
     build: Callable[[], nn.Module] | None = None
-    loss: Callable[[Any, dict[str, Tensor]], Tensor] | None = None
+    loss: Callable[[nn.Module, dict[str, Tensor], dict[str, Tensor]], Tensor] | None = None
     predict: Callable[[nn.Module, dict[str, Tensor]], dict[str, np.ndarray]] | None = None
     source_model: nn.Module | None = None
 
@@ -198,18 +212,43 @@ class Metric:
     scale: float = 1.0
 
 
+class Optimiser(Frozen):
+    """How a model's weights are stepped: the same for every arm.
+
+    A rate climbs linearly over the first ``warm_up`` of all steps, then falls to zero along half a ``cosine``, or as
+    ``poly``: (1 − step/steps)^0.9 (DeepLab). A network with a method ``parameter_groups`` returns dictionaries
+    ``{"params": […], "lr_scale": 10.0, "weight_decay": 0.0}``, the last two optional; others are one group.
+    ``momentum`` is that of ``sgd``.
+    """
+
+    kind: Literal["adamw", "sgd"] = "adamw"
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.01
+    momentum: float = 0.9
+    schedule: Literal["cosine", "poly"] = "cosine"
+    warm_up: float = 0.1
+
+
+ADAMW = Optimiser()
+"""The default. Its rate was chosen on the embedded pair ``digits``: at 1e-2 ``strong`` diverges, at 1e-3 a light
+budget learns too little."""
+
+
 @dataclass(frozen=True)
 class ModelSpec:
     """A network that a task can train, and what planning must know of it without building it.
 
     ``batch_norm`` is ``None`` where only building tells (any timm name); then the arm ``adabn`` is checked at run time.
     ``ms_per_image`` is a prior for the dry run's estimate: one training step on one CPU core, divided by the batch.
+    ``bundled`` says whether ``pretrained=bundled`` has weights for it.
     """
 
     name: str
     batch_norm: bool | None
     ms_per_image: float
     summary: str
+    optimiser: Optimiser = ADAMW
+    bundled: bool = False
 
 
 class ModelParams(Frozen):
@@ -222,11 +261,15 @@ class ModelParams(Frozen):
 
 
 class Task(ABC):
-    """A label type with its loss, metrics and models. Stateless: networks and tensors are passed in.
+    """A label type with its loss, metrics and models. Stateless but for ``params``: networks and tensors are passed in.
 
     Class attributes
     ----------------
     labels, inputs: names of the columns used.
+    optional_inputs: input columns that its models take where the pair has them; ``LabelSpace.inputs`` lists both.
+    geometry: geometry columns that ``predict`` gets beside the inputs, and ``statistics`` beside the labels.
+    fit: how images of another shape are brought to the working size (:mod:`bench.data.fitting`).
+    Params: pydantic model of the options: ``depth:crop=garg`` on the command line sets one of them.
     metrics: the primary one first.
     augmentations: the transforms legal for these labels, of :data:`bench.augment.TRANSFORMS`.
     budgets: steps and batch size for each budget name.
@@ -237,10 +280,17 @@ class Task(ABC):
     version: ClassVar[int]
     labels: ClassVar[tuple[str, ...]]
     inputs: ClassVar[tuple[str, ...]] = ("image",)
+    optional_inputs: ClassVar[tuple[str, ...]] = ()
+    geometry: ClassVar[tuple[str, ...]] = ()
+    fit: ClassVar[Fit] = "resize"
+    Params: ClassVar[type[Frozen]] = Frozen
     metrics: ClassVar[tuple[Metric, ...]]
     augmentations: ClassVar[frozenset[str]]
     budgets: ClassVar[Mapping[str, Budget]]
     default_model: ClassVar[str]
+
+    def __init__(self, params: Frozen | None = None) -> None:
+        self.params: Any = self.Params() if params is None else params
 
     @abstractmethod
     def models(self) -> Mapping[str, ModelSpec]:
@@ -254,22 +304,32 @@ class Task(ABC):
     def build(self, model: str, params: ModelParams, space: LabelSpace, generator: torch.Generator) -> nn.Module:
         """A network with weights drawn from ``generator`` alone.
 
-        It maps a batch of inputs, ``{'image': (B, 3, H, W) in [0, 1]}``, to an output that ``loss`` understands.
+        Called with a batch of inputs, ``{'image': (B, 3, H, W) in [0, 1]}``, it is what ``loss`` and ``predict`` know.
         """
 
     @abstractmethod
-    def loss(self, output: Any, labels: dict[str, Tensor]) -> Tensor:
-        """Scalar training loss of a batch."""
+    def loss(self, network: nn.Module, inputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
+        """Scalar training loss of a batch; runs ``network`` on ``inputs`` itself, since detectors need both at once.
+
+        On a GPU it runs in bfloat16 where that is safe; what needs float32 converts by itself.
+        """
 
     @abstractmethod
     def predict(self, network: nn.Module, inputs: dict[str, Tensor]) -> dict[str, np.ndarray]:
-        """Predictions of a batch, one row an image; the caller has set eval mode and inference mode."""
+        """Predictions of a batch, one row an image; the caller has set eval mode and inference mode.
+
+        ``inputs`` holds the columns of ``geometry`` too. Rows may be longer in one batch than in another; the shorter
+        ones are padded at their ends, with zeros or as a column of that name is.
+        """
 
     @abstractmethod
     def statistics(
         self, predictions: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], space: LabelSpace
     ) -> dict[str, np.ndarray]:
-        """Per-image sufficient statistics, one row an image: all that the scores are computed from."""
+        """Per-image sufficient statistics of a batch, one row an image: all that the scores are computed from.
+
+        ``labels`` are of native size (see :mod:`bench.data.imageset`) and hold the columns of ``geometry`` too.
+        """
 
     @abstractmethod
     def score(self, statistics: Mapping[str, np.ndarray], space: LabelSpace) -> dict[str, float]:
@@ -292,9 +352,11 @@ class TargetSplits:
 
     Attributes
     ----------
-    train: ``target_train``; only its inputs ever leave this object (refiners, ``adabn``).
+    train: ``target_train``, images and labels at the working size; only its inputs ever leave this object (refiners,
+        ``adabn``).
     labelled_rows: ``(K,) int64`` rows of ``train`` that carry labels: ``target_train_labelled``.
-    test: ``target_test``; disjoint from ``train`` by content and near-duplicate hash.
+    test: ``target_test``, its images at the working size, its labels at native size; disjoint from ``train`` by
+        content and near-duplicate hash.
     groups: ``(N_test,) int64`` capture sequence of each test image where neighbours are not independent, else ``None``.
     """
 
@@ -319,6 +381,9 @@ class Pair(ABC):
     Class attributes
     ----------------
     source_labels, target_labels: label columns that each side has; planning refuses arms and refiners on them.
+    inputs: input columns of both sides.
+    depth_range_m: nearest and farthest depth that is labelled, in metres; a set whose median lies outside is refused.
+    safe_distance_m: free distance that a vehicle needs there, in metres (task ``avoidance``).
     renders_more: whether ``source(…).extra`` exists (arm ``source@2N``).
     stand_in: the target is rendered, and is called so everywhere; never "real".
     redistributable: whether published pages may show its images.
@@ -331,6 +396,9 @@ class Pair(ABC):
     class_names: ClassVar[tuple[str, ...]]
     source_labels: ClassVar[frozenset[str]]
     target_labels: ClassVar[frozenset[str]]
+    inputs: ClassVar[frozenset[str]] = frozenset({"image"})
+    depth_range_m: ClassVar[tuple[float, float] | None] = None
+    safe_distance_m: ClassVar[float | None] = None
     renders_more: ClassVar[bool] = False
     stand_in: ClassVar[bool] = False
     redistributable: ClassVar[bool] = False
@@ -346,12 +414,12 @@ class Pair(ABC):
         """Images a split will have at most, without making them (for the dry run)."""
 
     @abstractmethod
-    def source(self, size: tuple[int, int], limits: Limits) -> SourceSplits:
-        """Render or read the synthetic side."""
+    def source(self, size: tuple[int, int], fit: Fit, limits: Limits) -> SourceSplits:
+        """Render or read the synthetic side, images and labels brought to ``size`` by ``fit``."""
 
     @abstractmethod
-    def target(self, size: tuple[int, int], limits: Limits) -> TargetSplits:
-        """Read the real side."""
+    def target(self, size: tuple[int, int], fit: Fit, limits: Limits) -> TargetSplits:
+        """Read the real side; see :class:`TargetSplits` for what is at which size."""
 
 
 class Described(Frozen):

@@ -14,6 +14,11 @@ occlusion         one rectangle of one random colour, 2..20 % of the area, aspec
 noise             Gaussian, σ uniform in 0..0.1, independent in pixels and channels                     half
 ================  ====================================================================================  =========
 
+Labels that have a place in the image move with it. Where the warp looks beyond the border, images repeat the border,
+masks are 255 (ignore), foregrounds False, depths 0 (unknown); boxes are clipped, and one that keeps less than a quarter
+of its area is emptied. Nearest neighbour for all but the image. Depth keeps its values: a task for which a zoom would
+make them wrong does not list it. A tilted box would not be the box of the tilted object: no ``rotate`` beside boxes.
+
 The colour strengths are SimCLR's for 32 px images (Chen et al. 2020; their code: strength 0.5, grey 0.2), which go
 without blur; ours is there because real optics blur. The rectangle is Random Erasing's (Zhong et al. 2017) with smaller
 areas. Inversion is left out, as in RandAugment and SimCLR: which polarity a target has is not ours to guess. Own code,
@@ -34,8 +39,13 @@ GEOMETRIC = frozenset({"zoom", "shift", "flip", "rotate"})
 PHOTOMETRIC = frozenset({"colour", "blur", "noise", "occlusion"})
 TRANSFORMS = GEOMETRIC | PHOTOMETRIC
 
-_UNMOVED = frozenset({"image", "class_id"})
-"""Columns that a warp of the image leaves right: the image itself, and labels that have no place in it."""
+_UNMOVED = frozenset({"class_id", "quaternion"})
+"""Labels that have no place in the image, so that zoom and shift leave them right."""
+_MOVED = {"mask": 255, "foreground": 0, "depth_m": 0, "sensor_depth_m": 0}
+"""Maps that are warped with the image, and what they hold beyond its border."""
+_BOXES = frozenset({"boxes", "box_class"})
+LEAST_VISIBLE = 0.25
+"""Part of a box's area that must stay inside the image."""
 
 _GREY = (0.299, 0.587, 0.114)
 """ITU-R BT.601 luma."""
@@ -60,13 +70,19 @@ def augment(batch: dict[str, Tensor], legal: frozenset[str], generator: Generato
         )
     image = batch["image"]
     if geometric := legal & GEOMETRIC:
-        if left_behind := sorted(batch.keys() - _UNMOVED):
+        unmoved = _UNMOVED if geometric <= {"zoom", "shift"} else _UNMOVED - {"quaternion"}
+        movable = _MOVED.keys() | (frozenset() if "rotate" in geometric else _BOXES)
+        if left_behind := sorted(batch.keys() - {"image"} - unmoved - movable):
             raise PluginError(
                 f"augmentation {min(geometric)!r} moves pixels but not the column {left_behind[0]!r}; "
                 f"a task with that column may list: {', '.join(sorted(PHOTOMETRIC))}"
             )
         n_images, _, height, width = image.shape
-        image = warp(image, sample_affine(n_images, width, height, geometric, generator))
+        affine = sample_affine(n_images, width, height, geometric, generator)
+        image = warp(image, affine)
+        batch = batch | {name: warp_map(batch[name], affine, _MOVED[name]) for name in batch.keys() & _MOVED.keys()}
+        if "boxes" in batch:
+            batch = batch | warp_boxes(batch["boxes"], batch["box_class"], affine, width, height)
     else:
         image = image.clone(memory_format=torch.contiguous_format)
     if "colour" in legal:
@@ -103,6 +119,34 @@ def warp(image: Tensor, affine: Tensor) -> Tensor:
     """``image`` ``(B, C, H, W)`` sampled bilinearly through ``affine`` ``(B, 2, 3)``; its border extends outwards."""
     grid = functional.affine_grid(affine, list(image.shape), align_corners=False)
     return functional.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def warp_map(values: Tensor, affine: Tensor, beyond: int) -> Tensor:
+    """``values`` ``(B, H, W)`` of any dtype through ``affine``, by nearest neighbour; ``beyond`` outside the image."""
+    grid = functional.affine_grid(affine, [len(values), 1, *values.shape[1:]], align_corners=False)
+    # Zero padding would give 0 outside: sample the difference from what is wanted there.
+    moved = functional.grid_sample(values[:, None].float() - beyond, grid, mode="nearest", align_corners=False)
+    return (moved[:, 0] + beyond).to(values.dtype)
+
+
+def warp_boxes(boxes: Tensor, box_class: Tensor, affine: Tensor, width: int, height: int) -> dict[str, Tensor]:
+    """Boxes ``(B, M, 4)`` and classes ``(B, M)`` as an axis-aligned warp of their images leaves them.
+
+    ``affine`` maps output to input positions in [−1, 1]; boxes go the other way. Those that keep less than
+    :data:`LEAST_VISIBLE` of their area inside the image become empty slots.
+    """
+    size = boxes.new_tensor([width, height])
+    scale, shift = affine[:, :2, :2].diagonal(dim1=1, dim2=2)[:, None, None], affine[:, None, None, :, 2]
+    corners = 2 * boxes.unflatten(2, (2, 2)) / size - 1
+    moved = ((corners - shift) / scale + 1) / 2 * size
+    moved = torch.cat([moved.amin(dim=2), moved.amax(dim=2)], dim=2)
+    clipped = torch.minimum(moved.clamp(min=0), size.repeat(2))
+    kept = (_area(clipped) >= LEAST_VISIBLE * _area(moved)) & (box_class >= 0) & (_area(clipped) > 0)
+    return {"boxes": clipped * kept[:, :, None], "box_class": box_class.where(kept, -1)}
+
+
+def _area(boxes: Tensor) -> Tensor:
+    return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
 
 
 def _jitter_colour(image: Tensor, generator: Generator) -> Tensor:

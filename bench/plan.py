@@ -88,6 +88,7 @@ class _TableBuilder:
     def __init__(self, table: ResolvedTable, jobs: dict[str, Job]) -> None:
         self.table = table
         self.jobs = jobs
+        self.model = table.task.model(table.model.name)
         width, height = table.space.width, table.space.height
         self.counts = {**table.pair.counts(table.limits), "pixels": width * height}
         self.source = self._prepare("source")
@@ -117,7 +118,7 @@ class _TableBuilder:
         table = self.table
         size = (table.space.width, table.space.height)
         spec = prepare.Spec.model_validate(
-            {"pair": table.pair_described, "side": side, "size": size, "limits": table.limits}
+            {"pair": table.pair_described, "side": side, "size": size, "fit": table.task.fit, "limits": table.limits}
         )
         return self._add("prepare", f"prepare {table.pair.name} {side}", spec, {})
 
@@ -166,8 +167,9 @@ class _TableBuilder:
             seed=self._train_seed(task_seed),
             subset_seed=self._subset_seed(task_seed),
             labels=table.task.labels,
-            inputs=table.task.inputs,
-            ms_per_image=table.task.model(table.model.name).ms_per_image,
+            inputs=table.space.inputs,
+            optimiser=self.model.optimiser,
+            ms_per_image=self.model.ms_per_image,
         )
         name = " ".join(filter(None, [str(arm), variant]))
         return self._add(
@@ -196,7 +198,8 @@ class _TableBuilder:
             model=table.model,
             space=table.space,
             batch_size=table.budget.batch_size,
-            inputs=table.task.inputs,
+            inputs=table.space.inputs,
+            ms_per_image=self.model.ms_per_image,
         )
         if arm.kind == "adabn":
             label = f"adapt {table.model_variant} by adabn ({table.recipe}, seed {task_seed})"
@@ -204,7 +207,7 @@ class _TableBuilder:
             jobs["adapt"] = weights = self._add("adapt", label, network, inputs)
         cell = Cell(
             pair=table.pair.name,
-            task=table.task.name,
+            task=table.task_variant,
             model=table.model_variant,
             recipe=table.recipe,
             budget=table.budget.name,
@@ -213,7 +216,7 @@ class _TableBuilder:
             refiner_seed=refiner_seed,
             task_seed=task_seed,
         )
-        score_spec = score.Spec(**dict(network), labels=table.task.labels)
+        score_spec = score.Spec(**dict(network), labels=table.task.labels, geometry=table.task.geometry)
         label = f"score {' '.join(filter(None, [str(arm), variant]))} ({table.recipe}, seed {task_seed})"
         jobs["score"] = self._add("score", label, score_spec, {"weights": weights, "target": self.target})
         return PlannedCell(cell, table, jobs, seeds)

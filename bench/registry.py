@@ -172,10 +172,18 @@ class Registry:
             raise UserError(f"refiner {name!r}: views is {refiner.views!r}; a whole number from 1 is needed")
         return refiner, described
 
-    def task(self, name: str) -> tuple[Task, Described]:
-        """A task and its description."""
+    def task(self, variant: str) -> tuple[Task, Described]:
+        """A task and its description, from a variant such as ``depth:crop=garg``."""
+        name, options = split_variant(variant)
         cls = self.get(Task, name)
-        return cls(), Described(name=name, version=cls.version, digest=self._digests.get(cls, ""))
+        params = params_from(cls.Params, options, f"task {name!r}")
+        described = Described(
+            name=name,
+            version=cls.version,
+            params=params.model_dump(mode="json"),
+            digest=self._digests.get(cls, ""),
+        )
+        return cls(params), described
 
     def pair(self, name: str) -> tuple[Pair, Described]:
         """A pair and its description."""
@@ -187,6 +195,12 @@ class Registry:
         name, options = split_variant(variant)
         spec = task.model(name)
         params = params_from(ModelParams, options, f"model {name!r}")
+        if params.pretrained == "bundled" and not spec.bundled:
+            able = [model.name for model in task.models().values() if model.bundled]
+            raise UserError(
+                f"model {name!r} has no bundled weights; allowed: pretrained=none or the path of a .safetensors or "
+                f".pth file, or pretrained=bundled with {', '.join(able) or 'models of other tasks'}"
+            )
         contents = {}
         if params.pretrained not in ("none", "bundled"):
             contents["pretrained"] = content_digest(Path(params.pretrained))
@@ -197,7 +211,7 @@ class Registry:
         cls = self.get(base, described.name)
         if self._digests.get(cls, "") != described.digest:
             raise UserError(f"plug-in {described.name!r} changed while the run was on; run it again")
-        if base is Refiner:
+        if base is not Pair:
             return cls(cls.Params.model_validate(described.params))  # type: ignore[call-arg, attr-defined]
         return cls()
 

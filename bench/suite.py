@@ -150,6 +150,7 @@ class ResolvedTable:
     pair_described: Described
     task: Task
     task_described: Described
+    task_variant: str
     model: Described
     model_variant: str
     recipe: Literal["strong", "plain"]
@@ -284,14 +285,14 @@ def resolve(suite: Suite, registry: Registry) -> ResolvedSuite:
 
 def _refuse_ambiguous(one: ResolvedTable, other: ResolvedTable) -> None:
     """A record names its budget and recipe, not its steps and limits: tables that only those tell apart would mix."""
-    if (one.pair.name, one.task.name, one.model_variant, one.budget.name) != (
+    if (one.pair.name, one.task_variant, one.model_variant, one.budget.name) != (
         other.pair.name,
-        other.task.name,
+        other.task_variant,
         other.model_variant,
         other.budget.name,
     ):
         return
-    what = f"two tables of {one.pair.name}, {one.task.name}, {one.model_variant}, budget {one.budget.name!r}"
+    what = f"two tables of {one.pair.name}, {one.task_variant}, {one.model_variant}, budget {one.budget.name!r}"
     if one.recipe == other.recipe:
         raise UserError(f"{what} have the same recipe {one.recipe!r}: put their arms into one table")
     if (one.budget, one.limits) != (other.budget, other.limits):
@@ -301,8 +302,8 @@ def _refuse_ambiguous(one: ResolvedTable, other: ResolvedTable) -> None:
 def _resolve_table(entry: TableEntry, registry: Registry) -> ResolvedTable:
     pair, pair_described = registry.pair(entry.pair)
     task, task_described = registry.task(entry.task)
-    if entry.task not in pair.tasks:
-        raise UserError(f"pair {pair.name!r} has no task {entry.task!r}; it serves: {', '.join(sorted(pair.tasks))}")
+    if task.name not in pair.tasks:
+        raise UserError(f"pair {pair.name!r} has no task {task.name!r}; it serves: {', '.join(sorted(pair.tasks))}")
     missing = set(task.labels) - pair.source_labels
     if missing:
         raise UserError(f"pair {pair.name!r}: its source has no label {sorted(missing)[0]!r}, which {task.name} needs")
@@ -320,12 +321,20 @@ def _resolve_table(entry: TableEntry, registry: Registry) -> ResolvedTable:
         pair_described=pair_described,
         task=task,
         task_described=task_described,
+        task_variant=_canonical(entry.task),
         model=registry.model(task, model_variant),
         model_variant=model_variant,
         recipe=entry.recipe,
         budget=budget,
         limits=entry.limits,
-        space=LabelSpace(class_names=pair.class_names, width=width, height=height),
+        space=LabelSpace(
+            class_names=pair.class_names,
+            width=width,
+            height=height,
+            inputs=(*task.inputs, *(name for name in task.optional_inputs if name in pair.inputs)),
+            depth_range_m=pair.depth_range_m,
+            safe_distance_m=pair.safe_distance_m,
+        ),
         seeds=entry.seeds,
         refiner_seeds=entry.refiner_seeds,
         rows=(),
@@ -388,7 +397,7 @@ def _with_other_recipe(tables: list[ResolvedTable]) -> list[ResolvedTable]:
     """Add the ``source`` row under the other recipe wherever the suite does not have that table."""
 
     def group(table: ResolvedTable, recipe: str) -> tuple[Any, ...]:
-        return (table.pair.name, table.task.name, table.model_variant, table.budget, table.limits, recipe)
+        return (table.pair.name, table.task_variant, table.model_variant, table.budget, table.limits, recipe)
 
     present = {group(table, table.recipe) for table in tables}
     completed = list(tables)

@@ -486,7 +486,7 @@ def _toy_context(needs: frozenset[Need]) -> FitContext:
     task: dict[str, Any] = {}
     if Need.TASK_LOSS in needs:
         task["build"] = _build_toy_network
-        task["loss"] = lambda output, labels: nn.functional.cross_entropy(output, labels["class_id"])
+        task["loss"] = lambda network, inputs, labels: nn.functional.cross_entropy(network(inputs), labels["class_id"])
         task["predict"] = lambda network, inputs: {"class_id": network(inputs).argmax(dim=1).numpy()}
     if Need.SOURCE_MODEL in needs:
         task["source_model"] = _build_toy_network().eval()

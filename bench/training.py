@@ -3,8 +3,9 @@
 A run is a tuple of *phases*; a phase has *streams* that each fill a fixed fraction of every batch, in shuffled epochs
 without replacement. Arms differ in their streams and in nothing else: same steps, batch, optimiser and augmentation.
 
-    recipe    AdamW (weight decay 0.01, gradient norm clipped to 1); the rate climbs linearly to 3e-3 over the first
-              tenth of all steps and falls to zero along half a cosine; `strong` adds bench.augment, `plain` nothing
+    recipe    the model's optimiser (bench.api.Optimiser; by default AdamW, weight decay 0.01, a rate that climbs
+              linearly to 3e-3 over the first tenth of all steps and falls to zero along half a cosine), gradient norm
+              clipped to 1; `strong` adds bench.augment, `plain` nothing
     scored    the weights after the last step: no validation set, no early stopping, no averaging
     images    uint8 (N, H, W, 3) in the set → float32 (B, 3, H, W) in [0, 1], channels last in memory, in the network
 
@@ -18,22 +19,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from bench.api import PluginError, Task, UserError
+from bench.api import Optimiser, PluginError, Task, UserError
 from bench.augment import augment
-from bench.data.imageset import Column, DataError, ImageSet, UnlabelledImages
+from bench.data.imageset import Column, DataError, ImageSet, UnlabelledImages, concatenate
 
-PEAK_LEARNING_RATE = 3e-3
-"""Chosen on the embedded pair ``digits``: at 1e-2 ``strong`` diverges, at 1e-3 a light budget learns too little."""
-WARM_UP = 0.1
-WEIGHT_DECAY = 0.01
 MAX_GRADIENT_NORM = 1.0
+POLY_POWER = 0.9
 
 CHECK_EVERY = 10
 """Steps between looks at the losses: on a GPU each look waits for the device."""
@@ -107,6 +105,7 @@ def train(
     phases: Sequence[Phase],
     *,
     recipe: Literal["plain", "strong"],
+    optimiser: Optimiser,
     batch_size: int,
     seed: int,
     device: torch.device | str,
@@ -132,7 +131,8 @@ def train(
     if recipe not in ("plain", "strong"):
         raise UserError(f"unknown recipe {recipe!r}; allowed: plain, strong")
     device = torch.device(device)
-    names = task.inputs + task.labels
+    inputs = _inputs(task, phases[0].streams[0].parts[0])
+    names = inputs + task.labels
     counts = [_counts(phase, batch_size) for phase in phases]
     _check(phases, names, getattr(network, "n_classes", None))
     _place(network, device)
@@ -140,22 +140,22 @@ def train(
     with _mode(network, training=True), seeded(seed, device):
         generator = torch.Generator(device).manual_seed(seed)
         batches = _batches(phases, counts, names, np.random.default_rng(seed))
-        optimiser = torch.optim.AdamW(network.parameters(), weight_decay=WEIGHT_DECAY, fused=True)
+        stepper, scales = _stepper(network, optimiser)
         losses = _Losses(n_steps)
         start = shown = time.perf_counter()
         for step, columns in enumerate(batches, start=1):
             batch = _tensors(columns, device)
             if recipe == "strong":
                 batch = augment(batch, task.augmentations, generator)
-            for group in optimiser.param_groups:
-                group["lr"] = PEAK_LEARNING_RATE * schedule(step, n_steps)
+            rate = optimiser.learning_rate * schedule(step, n_steps, optimiser)
+            for group, scale in zip(stepper.param_groups, scales, strict=True):
+                group["lr"] = rate * scale
             with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-                output = network({name: batch[name] for name in task.inputs})
-                loss = task.loss(output, {name: batch[name] for name in task.labels})
-            optimiser.zero_grad()
+                loss = task.loss(network, {n: batch[n] for n in inputs}, {n: batch[n] for n in task.labels})
+            stepper.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT_NORM)
-            optimiser.step()
+            stepper.step()
             losses.append(loss.detach())
             if (now := time.perf_counter()) - shown >= PROGRESS_SECONDS or step == n_steps:
                 progress(step, n_steps, loss.item())
@@ -182,20 +182,37 @@ def predict(
     device: torch.device | str,
     progress: Progress = lambda step, n_steps, loss: None,
 ) -> dict[str, np.ndarray]:
-    """``task.predict`` over a whole set, one row an image, in its order; independent of ``batch_size``.
+    """``task.predict`` over a whole set, one row an image, in its order; independent of ``batch_size``."""
+    columns = (*_inputs(task, images), *task.geometry)
+    found = []
+    for rows, predicted in predict_batches(task, network, images, columns, batch_size=batch_size, device=device):
+        found.append(predicted)
+        progress(int(rows[-1]) + 1, images.n_images, float("nan"))
+    return {name: concatenate(name, [part[name] for part in found]) for name in found[0]}
+
+
+def predict_batches(
+    task: Task,
+    network: nn.Module,
+    images: ImageSet,
+    columns: Sequence[str],
+    *,
+    batch_size: int,
+    device: torch.device | str,
+) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+    """Rows and ``task.predict`` of them, batch by batch through a set; the network sees ``columns`` and no others.
 
     Runs in eval and inference mode, in float32, and leaves the network in the mode it was in.
     """
     device = torch.device(device)
     _place(network, device)
-    found = []
-    with _mode(network, training=False), torch.inference_mode():
+    with _mode(network, training=False):
         for first in range(0, images.n_images, batch_size):
             rows = np.arange(first, min(first + batch_size, images.n_images))
-            columns = {name: images.columns[name].take(rows) for name in task.inputs}
-            found.append(task.predict(network, _tensors(columns, device)))
-            progress(first + len(rows), images.n_images, float("nan"))
-    return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+            with torch.inference_mode():
+                batch = _tensors({name: images.columns[name].take(rows) for name in columns}, device)
+                predicted = task.predict(network, batch)
+            yield rows, predicted
 
 
 def reestimate_batch_norm(
@@ -235,12 +252,31 @@ def reestimate_batch_norm(
             layer.momentum = momentum
 
 
-def schedule(step: int, n_steps: int) -> float:
-    """Learning rate of ``step`` (1..n_steps) as a fraction of its peak: linear warm-up, then half a cosine to 0."""
-    warm_up = max(1, round(WARM_UP * n_steps))
+def schedule(step: int, n_steps: int, optimiser: Optimiser) -> float:
+    """Learning rate of ``step`` (1..n_steps) as a fraction of its peak: linear warm-up, then a fall towards 0."""
+    warm_up = max(1, round(optimiser.warm_up * n_steps))
     if step <= warm_up:
         return step / warm_up
-    return 0.5 + 0.5 * float(np.cos(np.pi * (step - warm_up) / (n_steps - warm_up + 1)))
+    done = (step - warm_up) / (n_steps - warm_up + 1)
+    return (1 - done) ** POLY_POWER if optimiser.schedule == "poly" else 0.5 + 0.5 * float(np.cos(np.pi * done))
+
+
+def _stepper(network: nn.Module, optimiser: Optimiser) -> tuple[torch.optim.Optimizer, list[float]]:
+    """The torch optimiser over the network's parameter groups, and the factor of each group's rate."""
+    of_network: Any = getattr(network, "parameter_groups", lambda: [{"params": network.parameters()}])
+    stated = [dict(group) for group in of_network()]
+    scales = [float(group.pop("lr_scale", 1.0)) for group in stated]
+    if optimiser.kind == "sgd":
+        sgd = torch.optim.SGD(
+            stated, lr=optimiser.learning_rate, momentum=optimiser.momentum, weight_decay=optimiser.weight_decay
+        )
+        return sgd, scales
+    return torch.optim.AdamW(stated, weight_decay=optimiser.weight_decay, fused=True), scales
+
+
+def _inputs(task: Task, images: ImageSet) -> tuple[str, ...]:
+    """The input columns of ``task`` that a set has: all required ones, and its optional ones."""
+    return (*task.inputs, *(name for name in task.optional_inputs if name in images.columns))
 
 
 def split_batch(fractions: Sequence[float], batch_size: int) -> tuple[int, ...]:
@@ -304,17 +340,15 @@ class _Sampler:
         while len(self._waiting) < n_images:
             self._waiting = np.concatenate([self._waiting, self._rng.permutation(self._first[-1])])
         rows, self._waiting = self._waiting[:n_images], self._waiting[n_images:]
-        return {name: self._gather(columns, rows) for name, columns in self._columns.items()}
+        return {name: self._gather(name, columns, rows) for name, columns in self._columns.items()}
 
-    def _gather(self, columns: list[Column], rows: np.ndarray) -> np.ndarray:
+    def _gather(self, name: str, columns: list[Column], rows: np.ndarray) -> np.ndarray:
         if len(columns) == 1:
             return columns[0].take(rows)
         part = np.searchsorted(self._first, rows, side="right") - 1
-        gathered = np.empty((len(rows), *columns[0].array.shape[1:]), columns[0].array.dtype)
-        for index, column in enumerate(columns):
-            mine = part == index
-            gathered[mine] = column.take(rows[mine] - self._first[index])
-        return gathered
+        taken = [column.take(rows[part == index] - self._first[index]) for index, column in enumerate(columns)]
+        # Row i of the batch is at rank i among the rows sorted by part.
+        return concatenate(name, taken)[np.argsort(np.argsort(part, kind="stable"), kind="stable")]
 
 
 def _batches(
@@ -325,7 +359,7 @@ def _batches(
         samplers = [_Sampler(stream, names, rng) for stream in phase.streams]
         for _ in range(phase.steps):
             drawn = [sampler.draw(count) for sampler, count in zip(samplers, of_stream, strict=True)]
-            yield drawn[0] if len(drawn) == 1 else {name: np.concatenate([d[name] for d in drawn]) for name in names}
+            yield {name: concatenate(name, [columns[name] for columns in drawn]) for name in names}
 
 
 def _tensors(columns: Mapping[str, np.ndarray], device: torch.device) -> dict[str, Tensor]:

@@ -39,6 +39,7 @@ _MODELS = {
             batch_norm=True,
             ms_per_image=3.3,
             summary="timm's EfficientNet-Lite0; has pretrained=bundled",
+            bundled=True,
         ),
     )
 }
@@ -97,21 +98,16 @@ class Classification(Task):
         if params.pretrained == "none":
             return network
         if params.pretrained == "bundled":
-            if model != BUNDLED_MODEL:
-                raise UserError(
-                    f"model {model!r} has no bundled weights; pretrained=bundled is for {BUNDLED_MODEL}; "
-                    f"others take none or the path of a .safetensors or .pth file"
-                )
             state = bundled_classifier()
         else:
             state = read_weights(Path(params.pretrained))
         load_into(network.body, state, heads, params.pretrained)
         return network
 
-    def loss(self, output: Any, labels: dict[str, Tensor]) -> Tensor:
+    def loss(self, network: nn.Module, inputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
         from torch.nn import functional
 
-        return functional.cross_entropy(output, labels["class_id"])
+        return functional.cross_entropy(network(inputs), labels["class_id"])
 
     def predict(self, network: nn.Module, inputs: dict[str, Tensor]) -> dict[str, np.ndarray]:
         confidence, class_id = network(inputs).float().softmax(dim=1).max(dim=1)

@@ -62,10 +62,11 @@ def test_an_unknown_transform_is_refused_with_the_vocabulary() -> None:
 
 
 def test_a_warp_refuses_labels_that_it_would_leave_behind() -> None:
-    batch = {"image": images(), "mask": torch.zeros(16, 24, 32)}
-    with pytest.raises(PluginError, match="'shift' moves pixels but not the column 'mask'"):
-        augment(batch, frozenset({"shift"}), torch.Generator())
-    augment(batch, PHOTOMETRIC, torch.Generator())
+    for transform, column in (("shift", "free_distance_m"), ("flip", "quaternion"), ("rotate", "boxes")):
+        batch = {"image": images(), column: torch.zeros(16, 4)}
+        with pytest.raises(PluginError, match=f"'{transform}' moves pixels but not the column '{column}'"):
+            augment(batch, frozenset({transform}), torch.Generator())
+        augment(batch, PHOTOMETRIC, torch.Generator())
 
 
 def test_digits_are_never_flipped_nor_turned() -> None:

@@ -177,7 +177,7 @@ def test_a_store_made_by_other_pixels_is_not_mixed_up(run_inline, monkeypatch):
     shutil.rmtree(first.store.path(source.key))
     pair = type(first.plan.suite.tables[0].pair)
     original = pair.source
-    monkeypatch.setattr(pair, "source", lambda self, size, limits: _brighter(original(self, size, limits)))
+    monkeypatch.setattr(pair, "source", lambda self, *asked: _brighter(original(self, *asked)))
     second = run_inline(suite)
     assert second.executor.counts["train"] == first.executor.counts["train"]
     digests = {r.pair.digest for r in second.outcome.records}

@@ -239,7 +239,7 @@ class UsesTask(Toy):
         inputs = {"image": torch.from_numpy(source.columns["image"].take(np.arange(4))).permute(0, 3, 1, 2) / 255}
         labels = {"class_id": torch.from_numpy(source.columns["class_id"].take(np.arange(source.n_images))[:4])}
         inputs = {"image": inputs["image"][: len(labels["class_id"])]}
-        context.loss(context.build()(inputs), labels).backward()
+        context.loss(context.build(), inputs, labels).backward()
         assert context.predict(context.source_model, inputs).keys() == {"class_id"}
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from bench import training
-from bench.api import PluginError, UserError
+from bench.api import ADAMW, PluginError, UserError
 from bench.data.imageset import Column, DataError, ImageSet
 from bench.training import (
     Phase,
@@ -45,11 +45,12 @@ class Recorder(Classification):
     """The task, writing down the labels and the first pixels of every batch."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.labels_seen: list[list[int]] = []
 
-    def loss(self, output, labels):
+    def loss(self, network, inputs, labels):
         self.labels_seen.append(labels["class_id"].tolist())
-        return super().loss(output, labels)
+        return super().loss(network, inputs, labels)
 
 
 class NumberedNet(nn.Module):
@@ -84,6 +85,7 @@ def run(network: nn.Module, *phases: Phase, task=TASK, recipe="plain", batch_siz
         network,
         phases or (Phase((Stream((random_images(),), 1.0),), 12),),
         recipe=recipe,
+        optimiser=ADAMW,
         batch_size=batch_size,
         seed=seed,
         device="cpu",
@@ -235,13 +237,13 @@ def test_progress_is_throttled_and_always_reports_the_last_step() -> None:
 
 
 def test_the_rate_climbs_for_a_tenth_of_the_steps_and_then_falls() -> None:
-    rates = np.array([schedule(step, 400) for step in range(1, 401)])
+    rates = np.array([schedule(step, 400, ADAMW) for step in range(1, 401)])
     assert rates[0] == 1 / 40
     assert rates.argmax() == 39
     assert rates.max() == 1
     assert (np.diff(rates[40:]) < 0).all()
     assert 0 < rates[-1] < 1e-4
-    assert schedule(1, 1) == 1
+    assert schedule(1, 1, ADAMW) == 1
 
 
 # ------------------------------------------------------------------------------------------------- faults
@@ -250,8 +252,8 @@ def test_the_rate_climbs_for_a_tenth_of_the_steps_and_then_falls() -> None:
 @pytest.mark.parametrize("bad_step", [1, 37, 40, 41, 60])
 def test_a_loss_that_is_not_finite_is_reported_with_its_step(bad_step: int) -> None:
     class Breaks(Recorder):
-        def loss(self, output, labels):
-            loss = super().loss(output, labels)
+        def loss(self, network, inputs, labels):
+            loss = super().loss(network, inputs, labels)
             return loss * float("nan") if len(self.labels_seen) == bad_step else loss
 
     with pytest.raises(TrainingError, match=f"^loss is nan at step {bad_step} of 60$"):
@@ -260,8 +262,8 @@ def test_a_loss_that_is_not_finite_is_reported_with_its_step(bad_step: int) -> N
 
 def test_a_last_step_that_ruins_the_weights_is_an_error() -> None:
     class Kink(Recorder):
-        def loss(self, output, labels):
-            loss = super().loss(output, labels)
+        def loss(self, network, inputs, labels):
+            loss = super().loss(network, inputs, labels)
             return (loss * 0).sqrt() if len(self.labels_seen) == 5 else loss  # 0, with an infinite slope
 
     with pytest.raises(TrainingError, match="weights are not finite after step 5 of 5"):

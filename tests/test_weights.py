@@ -10,6 +10,7 @@ from sklearn.datasets import load_sample_image
 
 from bench import weights
 from bench.api import LabelSpace, ModelParams, UserError
+from bench.registry import Registry
 from bench.weights import BUNDLED_MODEL, bundled_classifier, bundled_path, load_into, read_weights
 from tasks.classification import Classification
 
@@ -70,10 +71,8 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatc
 
 
 def test_bundled_is_refused_for_every_other_model() -> None:
-    with pytest.raises(
-        UserError, match="'light_cnn' has no bundled weights; pretrained=bundled is for tf_efficientnet"
-    ):
-        build(10, model="light_cnn")
+    with pytest.raises(UserError, match=r"'light_cnn' has no bundled weights; .*=bundled with tf_efficientnet_lite0"):
+        Registry().model(Classification(), "light_cnn:pretrained=bundled")
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])

@@ -13,7 +13,7 @@ import time
 import numpy as np
 import torch
 
-from bench.api import Frozen, ImageSet, Limits, Pair, PluginError, Reads, Refiner, SourceSplits, TargetSplits
+from bench.api import Fit, Frozen, ImageSet, Limits, Pair, PluginError, Reads, Refiner, SourceSplits, TargetSplits
 
 N_SOURCE, N_TARGET, N_TEST = 96, 60, 45
 
@@ -56,12 +56,12 @@ class Toy(Pair):
             "target_test": N_TEST,
         }
 
-    def source(self, size: tuple[int, int], limits: Limits) -> SourceSplits:
+    def source(self, size: tuple[int, int], fit: Fit, limits: Limits) -> SourceSplits:
         n_source = self.counts(limits)["source_train"]
         tint = (1.0, 0.4, 0.3)
         return SourceSplits(bars(n_source, tint, 10, 1), bars(12, tint, 10, 2), bars(n_source, tint, 10, 3))
 
-    def target(self, size: tuple[int, int], limits: Limits) -> TargetSplits:
+    def target(self, size: tuple[int, int], fit: Fit, limits: Limits) -> TargetSplits:
         tint = (0.3, 0.5, 1.0)
         return TargetSplits(bars(N_TARGET, tint, 30, 4), np.arange(N_TARGET), bars(N_TEST, tint, 30, 5))
 

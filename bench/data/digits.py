@@ -22,6 +22,7 @@ from PIL import Image
 
 from bench.api import Limits, Pair, SourceSplits, TargetSplits, UserError
 from bench.data.digit_fonts import Glyph, load_fonts
+from bench.data.fitting import Fit
 from bench.data.imageset import DataError, ImageSet, array_digest
 from bench.data.splits import check_disjoint, split_by_hash
 
@@ -87,14 +88,14 @@ class Digits(Pair):
         }
         return {split: _limited(split, limit) for split, limit in limit_of.items()}
 
-    def source(self, size: tuple[int, int], limits: Limits) -> SourceSplits:
+    def source(self, size: tuple[int, int], fit: Fit, limits: Limits) -> SourceSplits:
         """Render the printed digits."""
         _check_size(size)
         counts = self.counts(limits)
         train, val, extra = (render_digits(s, counts[s]) for s in ("source_train", "source_val", "source_extra"))
         return SourceSplits(train, val, extra)
 
-    def target(self, size: tuple[int, int], limits: Limits) -> TargetSplits:
+    def target(self, size: tuple[int, int], fit: Fit, limits: Limits) -> TargetSplits:
         """Read the handwritten digits; all of ``target_train`` has labels for the arms that may use them."""
         _check_size(size)
         counts = self.counts(limits)

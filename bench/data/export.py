@@ -31,7 +31,8 @@ def export_pair(registry: Registry, pair_name: str, task_name: str | None, out: 
     if chosen not in pair.tasks:
         raise unknown(f"task of pair {pair_name!r}", chosen, pair.tasks)
     size = pair.size(chosen, "light")
-    source, target = pair.source(size, Limits()), pair.target(size, Limits())
+    fit = registry.task(chosen)[0].fit
+    source, target = pair.source(size, fit, Limits()), pair.target(size, fit, Limits())
     counts = {}
     for split, images in (("source_train", source.train), ("source_val", source.val), ("target_train", target.train)):
         folder = out / split

@@ -7,6 +7,10 @@ Columns come in three kinds (DESIGN §4):
 * *labels*, what it must predict: ``class_id``, ``foreground``, ``mask`` …;
 * *geometry*, what relates pixels to the world: ``intrinsics`` …
 
+Lists that differ in length from image to image (``boxes``) are stored padded: unused *slots* at the end hold the
+column's ``padding``. Labels of training splits are at the size of the images; test labels stay at native size, in the
+top left corner of arrays as large as the largest of them, and ``native_size`` says how much of each is real.
+
 A refiner receives :class:`UnlabelledImages`, a type that has no labels to reach for. Arrays may be memory
 maps: rows are gathered with :meth:`Column.take`, so a set larger than memory stays on disk.
 """
@@ -14,7 +18,7 @@ maps: rows are gathered with :meth:`Column.take`, so a set larger than memory st
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -33,6 +37,7 @@ class ColumnSpec:
     dtype: str
     row_shape: tuple[int | None, ...]
     meaning: str
+    padding: int = 0
 
 
 COLUMNS: dict[str, ColumnSpec] = {
@@ -40,12 +45,36 @@ COLUMNS: dict[str, ColumnSpec] = {
     "sensor_depth_m": ColumnSpec("input", "float32", (None, None), "metres along the view axis, 0 = unknown"),
     "class_id": ColumnSpec("label", "int64", (), "0..n_classes-1"),
     "quaternion": ColumnSpec("label", "float32", (4,), "w, x, y, z; unit norm"),
-    "mask": ColumnSpec("label", "uint8", (None, None), "class ids, 255 = ignore"),
+    "mask": ColumnSpec("label", "uint8", (None, None), "class ids, 255 = ignore", padding=255),
     "foreground": ColumnSpec("label", "bool", (None, None), "True where the object is"),
     "depth_m": ColumnSpec("label", "float32", (None, None), "metres along the view axis, 0 = unknown"),
+    "boxes": ColumnSpec("label", "float32", (None, 4), "left, top, right, bottom in pixels; zeros in empty slots"),
+    "box_class": ColumnSpec("label", "int64", (None,), "0..n_classes-1; -1 = empty slot", padding=-1),
+    "free_distance_m": ColumnSpec("label", "float32", (None,), "metres to the next obstacle by column bin, 0 = none"),
     "intrinsics": ColumnSpec("geometry", "float32", (4,), "fx, fy, cx, cy in pixels"),
     "native_size": ColumnSpec("geometry", "int64", (2,), "width, height in pixels"),
+    "camera_height_m": ColumnSpec("geometry", "float32", (), "metres above the ground"),
+    "up": ColumnSpec("geometry", "float32", (3,), "the world's up in camera axes (right, down, forward); unit norm"),
 }
+
+
+def concatenate(name: str, parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Arrays of one column, or of predictions, row after row; shorter rows are padded at their ends.
+
+    >>> concatenate("box_class", [np.array([[3, 1]]), np.array([[2]])])
+    array([[ 3,  1],
+           [ 2, -1]])
+    """
+    if len({part.shape[1:] for part in parts}) == 1:
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    largest = tuple(max(sizes) for sizes in zip(*(part.shape[1:] for part in parts), strict=True))
+    padding = COLUMNS[name].padding if name in COLUMNS else 0
+    joined = np.full((sum(map(len, parts)), *largest), padding, parts[0].dtype)
+    first = 0
+    for part in parts:
+        joined[(slice(first, first + len(part)), *map(slice, part.shape[1:]))] = part
+        first += len(part)
+    return joined
 
 
 def array_digest(array: np.ndarray) -> str:
@@ -113,6 +142,9 @@ class UnlabelledImages:
 class ImageSet:
     """Inputs, labels and geometry of one split; see the module's docstring for the columns.
 
+    ``files`` names the file behind each row, where there are files: for the messages of
+    :func:`bench.data.labels.check_labels`.
+
     Raises
     ------
     DataError: no image, an unknown column, a wrong dtype or shape, or columns of different length.
@@ -120,9 +152,12 @@ class ImageSet:
 
     columns: Mapping[str, Column]
     assets: Mapping[str, np.ndarray] = field(default_factory=dict)
+    files: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         _check(self.columns, allowed=("input", "label", "geometry"))
+        if self.files and len(self.files) != self.n_images:
+            raise DataError(f"{len(self.files)} file names were given for {self.n_images} images; name each or none")
 
     @classmethod
     def from_arrays(cls, assets: Mapping[str, np.ndarray] | None = None, **arrays: np.ndarray) -> ImageSet:
@@ -149,7 +184,8 @@ class ImageSet:
 
     def select(self, rows: np.ndarray) -> ImageSet:
         """The subset at ``rows``, sharing this set's arrays."""
-        return ImageSet({name: column.through(rows) for name, column in self.columns.items()}, self.assets)
+        files = [self.files[row] for row in rows] if self.files else ()
+        return ImageSet({name: column.through(rows) for name, column in self.columns.items()}, self.assets, files)
 
     def only(self, names: frozenset[str]) -> ImageSet:
         """Inputs plus those of ``names`` that are here: what a refiner may read."""

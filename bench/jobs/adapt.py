@@ -43,5 +43,5 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
 
 
 def estimate(spec: Spec, counts: dict[str, int]) -> tuple[float, int]:
-    """One forward pass over the target images."""
-    return counts["target_train"] * 2e-4, 1_000_000
+    """A forward pass, a third of a training step, over the target images."""
+    return counts["target_train"] * spec.ms_per_image / 3000, 1_000_000

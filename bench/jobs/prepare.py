@@ -12,13 +12,17 @@ from typing import Any, Literal
 import numpy as np
 
 from bench.api import Described, Frozen, Limits, Pair
+from bench.data.fitting import Fit
 from bench.data.imageset import ImageSet
+from bench.data.labels import check_labels
 from bench.data.splits import check_disjoint
 from bench.data.stored import save_array, save_set
 from bench.jobs.work import Inputs, Work, digest_of
 from bench.store import Entry
 
-VERSION = 1
+VERSION = 2
+BYTES_PER_PIXEL = 9
+"""An image, a mask, a foreground and a depth: what the richest embedded pairs store."""
 
 
 class Spec(Frozen):
@@ -27,6 +31,7 @@ class Spec(Frozen):
     pair: Described
     side: Literal["source", "target"]
     size: tuple[int, int]
+    fit: Fit
     limits: Limits
 
 
@@ -36,7 +41,7 @@ def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
 
 
 def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
-    """Write the splits of one side."""
+    """Check the labels and write the splits of one side."""
     pair = work.registry.rebuild(Pair, spec.pair)
     sets = _source(pair, spec, folder) if spec.side == "source" else _target(pair, spec, folder)
     counts = {split: described.pop("n_images") for split, described in sets.items()}
@@ -44,15 +49,18 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
 
 
 def _source(pair: Pair, spec: Spec, folder: Path) -> dict[str, Any]:
-    splits = pair.source(spec.size, spec.limits)
+    splits = pair.source(spec.size, spec.fit, spec.limits)
     named = {"source_train": splits.train, "source_val": splits.val}
     if splits.extra is not None:
         named["source_extra"] = splits.extra
+    _check(pair, named)
     return {split: _save(folder, split, images, tuple(images.columns)) for split, images in named.items()}
 
 
 def _target(pair: Pair, spec: Spec, folder: Path) -> dict[str, Any]:
-    splits = pair.target(spec.size, spec.limits)
+    splits = pair.target(spec.size, spec.fit, spec.limits)
+    labelled = {"target_train_labelled": splits.train.select(splits.labelled_rows)} if len(splits.labelled_rows) else {}
+    _check(pair, {**labelled, "target_test": splits.test})
     check_disjoint({"target_train": splits.train, "target_test": splits.test})
     sets = {
         "target_train": _save(folder, "target_train", splits.train, splits.train.names("input")),
@@ -60,15 +68,19 @@ def _target(pair: Pair, spec: Spec, folder: Path) -> dict[str, Any]:
     }
     if splits.groups is not None:
         sets["target_test"]["groups"] = save_array(folder / "target_test.groups.npy", splits.groups)
-    if len(splits.labelled_rows):
-        labelled = splits.train.select(splits.labelled_rows)
-        others = [name for name in labelled.columns if name not in labelled.names("input")]
-        described = _save(folder, "target_train_labelled", labelled, others)
+    for split, images in labelled.items():
+        others = [name for name in images.columns if name not in images.names("input")]
+        described = _save(folder, split, images, others)
         rows = save_array(folder / "target_train_labelled.rows.npy", splits.labelled_rows.astype(np.int64))
         for name, column in sets["target_train"]["columns"].items():
             described["columns"][name] = {**column, "rows": rows}
-        sets["target_train_labelled"] = described
+        sets[split] = described
     return sets
+
+
+def _check(pair: Pair, splits: dict[str, ImageSet]) -> None:
+    for split, images in splits.items():
+        check_labels(images, split, len(pair.class_names), pair.depth_range_m)
 
 
 def _save(folder: Path, split: str, images: ImageSet, columns: Any) -> dict[str, Any]:
@@ -84,4 +96,4 @@ def estimate(spec: Spec, counts: dict[str, int]) -> tuple[float, int]:
     """A few seconds for thousands of small images; bytes of the stored columns."""
     n_images = sum(n for split, n in counts.items() if split.startswith(spec.side) and not split.endswith("labelled"))
     width, height = spec.size
-    return n_images * 1e-3, n_images * width * height * 4
+    return n_images * 1e-3, n_images * width * height * BYTES_PER_PIXEL

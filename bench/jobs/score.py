@@ -1,6 +1,7 @@
 """*score*: predict the real test images, and keep predictions, per-image statistics and metrics.
 
-Metrics are computed from the statistics alone, so a score can be computed again without the model.
+Metrics are computed from the statistics alone, so a score can be computed again without the model. Test labels of
+native size are read batch by batch.
 """
 
 from __future__ import annotations
@@ -11,22 +12,24 @@ from typing import Any
 import numpy as np
 
 from bench.api import PluginError, Task
-from bench.data.imageset import ImageSet
+from bench.data.imageset import concatenate
 from bench.data.stored import column_digests, load_set
 from bench.jobs.train import load_network
 from bench.jobs.work import Inputs, NetworkSpec, Work
 
-VERSION = 1
+VERSION = 2
 
 
 class Spec(NetworkSpec):
     """What to score; weights and target are inputs."""
 
     labels: tuple[str, ...]
+    geometry: tuple[str, ...]
 
 
 def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
     """The weights, the test images and their labels, and the task that compares."""
+    columns = (*spec.inputs, *spec.labels, *spec.geometry)
     return {
         "kind": "score",
         "version": VERSION,
@@ -34,27 +37,35 @@ def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
         "model": spec.model.identity(),
         "space": spec.space.model_dump(),
         "weights": inputs["weights"].files,
-        "target": column_digests(inputs["target"], "target_test", (*spec.inputs, *spec.labels)),
+        "target": column_digests(inputs["target"], "target_test", columns),
     }
 
 
 def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
     """Write ``predictions.npz`` and ``statistics.npz``; metrics go into the meta."""
-    from bench.training import predict
+    from bench.training import predict_batches
 
     task = work.registry.rebuild(Task, spec.task)
     network = load_network(inputs["weights"], task, spec.model, spec.space, work.device)
     test = load_set(inputs["target"], "target_test")
-    seen = ImageSet({name: test.columns[name] for name in spec.inputs}, test.assets)
-    predictions = predict(task, network, seen, batch_size=spec.batch_size, device=work.device, progress=work.progress)
-    labels = {name: test.columns[name].take(np.arange(test.n_images)) for name in spec.labels}
-    statistics = task.statistics(predictions, labels, spec.space)
+    seen, compared = (*spec.inputs, *spec.geometry), (*spec.labels, *spec.geometry)
+    predictions, found = [], []
+    for rows, predicted in predict_batches(task, network, test, seen, batch_size=spec.batch_size, device=work.device):
+        labels = {name: test.columns[name].take(rows) for name in compared}
+        predictions.append(predicted)
+        found.append(task.statistics(predicted, labels, spec.space))
+        work.progress(int(rows[-1]) + 1, test.n_images, float("nan"))
+    statistics = _joined(found)
     contributions = task.contributions(statistics, spec.space)
     metrics = task.score(statistics, spec.space)
     _check(task, metrics, contributions, test.n_images)
-    np.savez_compressed(folder / "predictions.npz", **predictions)  # type: ignore[arg-type]
+    np.savez_compressed(folder / "predictions.npz", **_joined(predictions))  # type: ignore[arg-type]
     np.savez_compressed(folder / "statistics.npz", contributions=contributions, **statistics)  # type: ignore[arg-type]
     return {"metrics": metrics, "n_images": test.n_images}
+
+
+def _joined(batches: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {name: concatenate(name, [batch[name] for batch in batches]) for name in batches[0]}
 
 
 def _check(task: Task, metrics: dict[str, float], contributions: np.ndarray, n_images: int) -> None:
@@ -70,5 +81,6 @@ def _check(task: Task, metrics: dict[str, float], contributions: np.ndarray, n_i
 
 
 def estimate(spec: Spec, counts: dict[str, int]) -> tuple[float, int]:
-    """One forward pass over the test images."""
-    return counts["target_test"] * 2e-4 + 0.05, counts["target_test"] * 8
+    """A forward pass, a third of a training step, over the test images; a class map of each."""
+    seconds = counts["target_test"] * spec.ms_per_image / 3000 + 0.05
+    return seconds, counts["target_test"] * (8 + counts["pixels"] // 4)

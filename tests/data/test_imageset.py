@@ -24,7 +24,7 @@ def test_reports_its_size_and_columns():
         ({}, "needs the column 'image'; found no column"),
         ({"class_id": CLASS_ID}, r"needs the column 'image'; found \['class_id'\]"),
         ({"image": IMAGE[:0]}, "at least one image; found none"),
-        ({"image": IMAGE, "label": CLASS_ID}, "column 'label' is not allowed here; allowed: class_id, "),
+        ({"image": IMAGE, "label": CLASS_ID}, "column 'label' is not allowed here; allowed: box_class, "),
         ({"image": IMAGE.astype(np.float32)}, r"'image' is float32 .* expected uint8"),
         ({"image": IMAGE[..., 0]}, r"'image' is uint8 with rows of shape \(6, 5\); expected"),
         ({"image": IMAGE[..., :2]}, r"rows of shape \(6, 5, 2\); expected"),

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.api import LabelSpace, ModelParams
+from bench.api import ADAMW, LabelSpace, ModelParams
 from bench.data.imageset import ImageSet
 from bench.training import Phase, Stream, predict, train
 from tasks.classification import Classification
@@ -66,6 +66,7 @@ def test_models_learn_eight_images_by_heart(model: str) -> None:
         network,
         (Phase((Stream((images,), 1.0),), 60),),
         recipe="plain",
+        optimiser=ADAMW,
         batch_size=8,
         seed=0,
         device="cpu",
@@ -95,6 +96,7 @@ def test_light_cnn_reads_real_digits_after_a_light_budget(recipe: str) -> None:
         network,
         (Phase((Stream((training,), 1.0),), budget.train_steps),),
         recipe=recipe,
+        optimiser=ADAMW,
         batch_size=budget.batch_size,
         seed=0,
         device="cpu",

@@ -8,6 +8,7 @@ functions of position alone, so they never tear what touches.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -41,26 +42,26 @@ def plane(width: float, depth: float, divisions: int = 1) -> Mesh:
     return {"vertices": points, "faces": faces, "uv": uv, "smooth": True}
 
 
-def lathe(profile: np.ndarray, segments: int = 32) -> Mesh:
+def lathe(profile: np.ndarray | Sequence[tuple[float, float]], segments: int = 32) -> Mesh:
     """``profile (n, 2)``: radius and z in metres, from below to above, turned about the z axis.
 
     Close the solid by radius 0 at the ends. Bends beyond :data:`CREASE_RAD` are sharp.
     """
-    profile = np.asarray(profile, float)
-    heading = np.unwrap(np.arctan2(*np.diff(profile, axis=0).T))
+    points = np.asarray(profile, float)
+    heading = np.unwrap(np.arctan2(*np.diff(points, axis=0).T))
     breaks = np.nonzero(np.abs(np.diff(heading)) > CREASE_RAD)[0] + 1
-    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(profile, axis=0), axis=1))])
+    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
     angle = np.linspace(0, 2 * np.pi, segments + 1)
     strips = []
-    for start, stop in zip([0, *breaks], [*breaks, len(profile) - 1], strict=True):
+    for start, stop in zip([0, *breaks], [*breaks, len(points) - 1], strict=True):
         rows = slice(start, stop + 1)
-        radius, z = profile[rows].T
+        radius, z = points[rows].T
         x, y = np.multiply.outer(radius, np.cos(angle)), np.multiply.outer(radius, np.sin(angle))
-        points = np.stack([x, y, np.broadcast_to(z[:, None], x.shape)], axis=-1)
+        ring = np.stack([x, y, np.broadcast_to(z[:, None], x.shape)], axis=-1)
         v = np.broadcast_to((length[rows] / length[-1])[:, None], x.shape)
         u = np.broadcast_to(angle / (2 * np.pi), x.shape)
         faces = _grid(stop - start, segments)[2][:, ::-1]
-        strips.append({"vertices": points.reshape(-1, 3), "faces": faces, "uv": np.stack([u, v], -1).reshape(-1, 2)})
+        strips.append({"vertices": ring.reshape(-1, 3), "faces": faces, "uv": np.stack([u, v], -1).reshape(-1, 2)})
     return merged(strips)
 
 

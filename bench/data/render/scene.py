@@ -29,6 +29,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from bench.data.render.sensor import Sensor
+
 Look = Literal["source", "target"]
 LOOKS: tuple[Look, ...] = ("source", "target")
 IGNORE = 255
@@ -97,7 +99,7 @@ class Buffers:
     part: ``(H, W) int32`` index into ``parts``; −1 where no labelled shape is.
     depth_m: ``(H, W) float32`` metres along the view axis (not along the ray); 0 where no labelled shape is.
     parts: of the labelled shapes, in the scene's order.
-    camera: that made them.
+    camera: the one that saw them.
     """
 
     part: np.ndarray
@@ -138,8 +140,7 @@ class Generator(ABC):
     def layout(self, rng: np.random.Generator, layout_gap: float) -> Any:
         """A frozen dataclass: what is where, and no looks.
 
-        ``layout_gap`` 0 draws from the same distribution on both sides; > 0 shifts it, as the generator documents (the
-        driver passes it for target splits alone).
+        ``layout_gap`` 0 draws from the distribution of all sets that ship; > 0 shifts it, as the generator documents.
         """
 
     @abstractmethod
@@ -163,6 +164,10 @@ class Generator(ABC):
     def exposure(self, look: Look) -> float | None:
         """Factor from radiance to the sensor's [0, 1]; ``None`` meters each image, as a camera does (the target)."""
         return 1.0 if look == "source" else None
+
+    def sensor(self) -> Sensor:
+        """The camera that takes the target's pictures; override it for another one."""
+        return Sensor()
 
     def empty_layout(self) -> Any | None:
         """The layout whose target look becomes the asset ``background_template`` (a fixed camera), or ``None``."""

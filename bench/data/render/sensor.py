@@ -29,18 +29,19 @@ class Sensor:
     """Ranges of the camera's draws; see the module's docstring for the symbols."""
 
     vignetting: Range = (0.05, 0.35)
-    blur_px: Range = (0.35, 0.75)
+    blur_px: Range = (0.2, 0.5)
     key: float = 0.2
     exposure_error_stops: Range = (-0.5, 0.5)
-    gain: Range = (0.0002, 0.003)  # 1/gain electrons at full scale: ISO 100 to 1,600 of a small sensor
-    read_noise: Range = (0.002, 0.006)
+    gain: Range = (0.0001, 0.0015)  # 1/gain electrons at full scale
+    read_noise: Range = (0.001, 0.004)
     balance_error_stops: Range = (-0.2, 0.2)
     sharpening: Range = (0.2, 0.6)
     jpeg_quality: tuple[int, int] = (75, 95)
 
 
-def plain_picture(radiance: np.ndarray, exposure: float) -> np.ndarray:
-    """``(H, W, 3) uint8``: radiance times ``exposure``, clipped to [0, 1] and sRGB-encoded."""
+def plain_picture(radiance: np.ndarray, exposure: float | None) -> np.ndarray:
+    """``(H, W, 3) uint8``: radiance times ``exposure`` (``None``: metered), clipped to [0, 1] and sRGB-encoded."""
+    exposure = metered(radiance, Sensor.key) if exposure is None else exposure
     return _to_bytes(_srgb(np.clip(radiance * exposure, 0, 1)))
 
 

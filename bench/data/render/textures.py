@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-Colour = Sequence[float]
+Colour = Sequence[float] | np.ndarray
 
 
-def linear(colour: Colour | np.ndarray) -> np.ndarray:
+def linear(colour: Colour) -> np.ndarray:
     """sRGB in [0, 1] → linear reflectance (IEC 61966-2-1)."""
     value = np.asarray(colour, float)
     return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
@@ -31,7 +31,7 @@ def bitmap(texture: np.ndarray, repeat: tuple[float, float] = (1.0, 1.0)) -> dic
 
 
 def noise(
-    rng: np.random.Generator, side: int, cells: int | tuple[int, int], octaves: int = 5, fall: float = 0.5
+    rng: np.random.Generator, side: int, cells: int | tuple[int, int], octaves: int = 4, fall: float = 0.5
 ) -> np.ndarray:
     """Perlin's gradient noise ``(side, side) float32``, stretched to [0, 1].
 
@@ -59,7 +59,7 @@ def mottled(
 ) -> np.ndarray:
     """A colour with stains and grain: plaster, asphalt, old paint."""
     stain = 1 + contrast * (noise(rng, side, cells) - 0.5) * 2
-    grain = 1 + contrast * 0.4 * (rng.random((side, side)) - 0.5)
+    grain = 1 + contrast * 0.2 * (rng.random((side, side)) - 0.5)
     return np.clip(linear(colour) * (stain * grain)[..., None], 0, 1).astype(np.float32)
 
 

@@ -1,0 +1,158 @@
+"""Contact sheets: a pair's images with their labels drawn on them, to be looked at.
+
+For each set of images a line of plain pictures, then a line for each label column: masks in colours over the grey
+picture (255, ignored, stays grey), depth from near (yellow) to far (violet) with the unknown black, boxes with class
+names, the axes of the object's frame (x red, y green, z blue; drawn without perspective from the middle of its pixels,
+length by the object's turn alone), free distances as bars by column bin.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from bench.api import Limits, Pair
+from bench.data.imageset import ImageSet
+from bench.data.rendered import RenderedPair
+
+CELL_PX = 144
+MARGIN_PX = 22
+_AXES = ((230, 60, 60), (70, 200, 70), (80, 120, 255))
+Row = Mapping[str, np.ndarray]
+Names = Sequence[str]
+
+
+def preview(pair: Pair, path: Path, n_images: int = 10) -> None:
+    """Write the contact sheet of a pair as PNG: its source, its target and, where it ships, the source's layouts in the
+    target's look."""
+    task = min(pair.tasks)
+    size = pair.size(task, "light")
+    limits = Limits(source_images=n_images, target_images=n_images, test_images=n_images)
+    sets = {
+        "source": pair.source(size, "resize", limits).train,
+        "target" + (" (rendered stand-in)" if pair.stand_in else ""): pair.target(size, "resize", limits).train,
+    }
+    if isinstance(pair, RenderedPair) and pair.has_target_look():
+        sets["source's layouts in the target's look"] = pair.source_in_target_look(size, "resize", limits).train
+    contact_sheet(sets, pair.class_names, path)
+
+
+def contact_sheet(sets: Mapping[str, ImageSet], class_names: Names, path: Path) -> None:
+    """Write a PNG with the lines of each set of images, titles above them."""
+    strips = []
+    for title, images in sets.items():
+        rows = [images.take(np.array([i])) for i in range(images.n_images)]
+        firsts = [{name: column[0] for name, column in row.items()} for row in rows]
+        strips += [(title, [_shown(row["image"]) for row in firsts])]
+        for columns, draw in _DRAWN:
+            if all(name in images.columns for name in columns):
+                strips += [(f"{title}: {columns[0]}", [draw(row, class_names) for row in firsts])]
+    width = max(len(cells) for _, cells in strips) * CELL_PX
+    height = sum(cells[0].height + MARGIN_PX for _, cells in strips)
+    sheet = Image.new("RGB", (width, height), (24, 24, 24))
+    pen, top = ImageDraw.Draw(sheet), 0
+    for title, cells in strips:
+        pen.text((4, top + 3), title, fill=(235, 235, 235), font=ImageFont.load_default(14))
+        for i, cell in enumerate(cells):
+            sheet.paste(cell, (i * CELL_PX, top + MARGIN_PX))
+        top += cells[0].height + MARGIN_PX
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(path)
+
+
+def class_colours(n_classes: int) -> np.ndarray:
+    """``(n, 3) uint8`` colours that differ in hue, neighbours strongly."""
+    turns = [(i * 0.618034 % 1, 0.55 + 0.4 * (i % 2), 0.95 - 0.25 * (i // 2 % 2)) for i in range(n_classes)]
+    return np.array([[round(255 * c) for c in colorsys.hsv_to_rgb(*turn)] for turn in turns], np.uint8)
+
+
+def _shown(pixels: np.ndarray) -> Image.Image:
+    """``(H, W, 3) uint8`` as a cell of the sheet, pixels enlarged as squares."""
+    height, width = pixels.shape[:2]
+    return Image.fromarray(pixels).resize((CELL_PX, round(CELL_PX * height / width)), Image.Resampling.NEAREST)
+
+
+def _grey(pixels: np.ndarray) -> np.ndarray:
+    return np.repeat(pixels.mean(axis=2, keepdims=True), 3, axis=2)
+
+
+def _mask(row: Row, class_names: Names) -> Image.Image:
+    colours = np.concatenate([class_colours(len(class_names)), np.zeros((256 - len(class_names), 3), np.uint8)])
+    share = np.where(row["mask"] < len(class_names), 0.65, 0.0)[..., None]
+    return _shown(((1 - share) * _grey(row["image"]) + share * colours[row["mask"]]).astype(np.uint8))
+
+
+def _foreground(row: Row, class_names: Names) -> Image.Image:
+    share = np.where(row["foreground"], 0.6, 0.0)[..., None]
+    return _shown(((1 - share) * _grey(row["image"]) + share * np.array([255, 140, 0])).astype(np.uint8))
+
+
+def _depth(row: Row, class_names: Names) -> Image.Image:
+    from matplotlib import colormaps
+
+    depth_m = row["depth_m"]
+    known = depth_m > 0
+    near, far = (depth_m[known].min(), depth_m[known].max()) if known.any() else (1.0, 2.0)
+    share = np.log(np.where(known, depth_m, near) / near) / max(np.log(far / near), 1e-6)
+    colours = colormaps["plasma_r"](share)[..., :3] * 255
+    cell = _shown(np.where(known[..., None], colours, 0).astype(np.uint8))
+    ImageDraw.Draw(cell).text((3, cell.height - 14), f"{near:.2f} to {far:.2f} m", fill="white")
+    return cell
+
+
+def _boxes(row: Row, class_names: Names) -> Image.Image:
+    cell = _shown(row["image"])
+    pen, scale, colours = ImageDraw.Draw(cell), CELL_PX / row["image"].shape[1], class_colours(len(class_names))
+    for box, class_id in zip(row["boxes"], row["box_class"], strict=True):
+        if class_id >= 0:
+            colour = tuple(int(c) for c in colours[class_id])
+            left, top, right, bottom = box * scale
+            pen.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), outline=colour)
+            pen.text((left + 2, top), class_names[int(class_id)], fill=colour)
+    return cell
+
+
+def _pose(row: Row, class_names: Names) -> Image.Image:
+    w, x, y, z = row["quaternion"].astype(float)
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    axes = (np.eye(3) + 2 * w * cross + 2 * cross @ cross).T  # rows: the object's axes in camera axes
+    cell = _shown((row["image"] * 0.6).astype(np.uint8))
+    pen, scale = ImageDraw.Draw(cell), CELL_PX / row["image"].shape[1]
+    v, u = np.nonzero(row["foreground"]) if row["foreground"].any() else ([cell.height / 2], [CELL_PX / 2])
+    middle = np.array([np.mean(u) + 0.5, np.mean(v) + 0.5]) * scale
+    for i in np.argsort(-axes[:, 2]):  # the far ones first
+        tip = middle + axes[i, :2] * CELL_PX * 0.32
+        pen.line((*middle, *tip), fill=_AXES[i], width=3)
+    return cell
+
+
+def _class_name(row: Row, class_names: Names) -> Image.Image:
+    cell = Image.new("RGB", (CELL_PX, 18), (24, 24, 24))
+    ImageDraw.Draw(cell).text((4, 2), class_names[int(row["class_id"])], fill="white", font=ImageFont.load_default(13))
+    return cell
+
+
+def _free_distance(row: Row, class_names: Names) -> Image.Image:
+    free_m = row["free_distance_m"]
+    cell = Image.new("RGB", (CELL_PX, CELL_PX // 2), (24, 24, 24))
+    pen, step = ImageDraw.Draw(cell), CELL_PX / len(free_m)
+    for i, metres in enumerate(free_m / max(float(free_m.max()), 1e-6)):
+        bar = (i * step, cell.height * (1 - metres), (i + 1) * step - 2, cell.height)
+        pen.rectangle(bar, fill=(90, 190, 120) if metres else None)
+    pen.text((3, 1), f"up to {free_m.max():.1f} m", fill="white")
+    return cell
+
+
+_DRAWN: tuple[tuple[tuple[str, ...], Callable[[Row, Names], Image.Image]], ...] = (
+    (("class_id",), _class_name),
+    (("mask",), _mask),
+    (("foreground",), _foreground),
+    (("depth_m",), _depth),
+    (("boxes", "box_class"), _boxes),
+    (("quaternion", "foreground"), _pose),
+    (("free_distance_m",), _free_distance),
+)
