@@ -4,7 +4,7 @@
   to +5°, 72° wide; the layout gap is documented in :mod:`~bench.data.render.indoor_layout`.
 * Shape: the shell is built here, pieces by :mod:`~bench.data.render.indoor_furniture` and
   :mod:`~bench.data.render.indoor_objects`; both looks have the same meshes, all of them labelled.
-* Look: :mod:`~bench.data.render.indoor_looks`.
+* Look: materials in :mod:`~bench.data.render.indoor_looks`, light in :mod:`~bench.data.render.indoor_lights`.
 
 Classes: what covers something counts as what it covers (a rug is floor, a curtain window, the contents of a shelf are
 shelf, skirting boards are wall); kitchen units and fridges are cabinets; pictures, screens, plants, radiators and small
@@ -20,24 +20,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from bench.data.render import meshes
+from bench.data.render.indoor_kinds import BUILDERS, CLASSES
 from bench.data.render.indoor_kit import Kit, joined
-from bench.data.render.indoor_layout import (
-    FOV_DEG,
-    OBSTACLE_BAND_M,
-    WALL_M,
-    Layout,
-    Opening,
-    Piece,
-    overlap,
-    wall_frame,
-)
-from bench.data.render.indoor_looks import source_material, sunbeam, target_material, window_view
-from bench.data.render.indoor_objects import BUILDERS
+from bench.data.render.indoor_layout import FOV_DEG, OBSTACLE_BAND_M, WALL_M, Layout, Opening, wall_frame
+from bench.data.render.indoor_lights import add_lights, free_point
+from bench.data.render.indoor_looks import source_material, target_material
 from bench.data.render.indoor_rooms import draw_layout
-from bench.data.render.scene import Camera, Generator, Look, Part, look_at
-from bench.data.render.textures import bitmap
-
-CLASSES = ("wall", "floor", "ceiling", "window", "door", "table", "seat", "bed", "cabinet", "shelf", "lamp", "object")
+from bench.data.render.scene import Camera, Generator, Look, Part
 
 
 class Indoor(Generator):
@@ -81,7 +70,7 @@ class Indoor(Generator):
             for name, mesh in shapes.items():
                 bsdf, ambient = materials[slots[name]]
                 scene[name] = meshes.painted(mesh, bsdf) | {"emitter": ambient}
-            lamp = _free_point(layout, rng)
+            lamp = free_point(layout, rng)
             power = 2.4 * float(np.sqrt(layout.room_m[0] * layout.room_m[1]))
             scene["lamp"] = {"type": "point", "position": lamp, "intensity": {"type": "rgb", "value": power}}
             return scene, parts
@@ -90,7 +79,7 @@ class Indoor(Generator):
         for name, mesh in shapes.items():
             if name not in glazing:
                 scene[name] = meshes.painted(mesh, {"type": "ref", "id": f"paint-{slots[name]}"})
-        _light(scene, {name: shapes[name] for name in sorted(glazing)}, layout, rng)
+        add_lights(scene, {name: shapes[name] for name in sorted(glazing)}, layout, rng)
         return scene, parts
 
 
@@ -105,16 +94,15 @@ def _shapes(layout: Layout) -> tuple[dict[str, meshes.Mesh], dict[str, Part]]:
             parts[f"{name}-{slot}"] = Part(CLASSES.index(class_name), instance)
 
     width, depth, height = layout.room_m
-    for name, z in (("floor", 0.0), ("ceiling", height)):
+    left, right, y = -WALL_M, width + WALL_M, (-WALL_M, depth + WALL_M)
+    for name, z, x in (("floor", 0.0, (left, right)), ("ceiling", height, (right, left))):  # they face up and down
         kit = Kit(np.random.default_rng(0))
-        x, y = (-WALL_M, width + WALL_M), (-WALL_M, depth + WALL_M)
-        corners = np.array([[[a, b, z] for b in y] for a in (x if z == 0 else x[::-1])])
-        kit.sheet(name, corners)  # the floor faces up, the ceiling down
+        kit.sheet(name, np.array([[[a, b, z] for b in y] for a in x]))
         place(kit, name, name)
     if layout.rug_m:
-        x, y, sx, sy = layout.rug_m
+        x0, y0, sx, sy = layout.rug_m
         kit = Kit(np.random.default_rng(0))
-        kit.box("rug", (x - sx / 2, y - sy / 2, -0.01), (x + sx / 2, y + sy / 2, 0.002), fit=(0, 1))
+        kit.box("rug", (x0 - sx / 2, y0 - sy / 2, -0.01), (x0 + sx / 2, y0 + sy / 2, 0.002), fit=(0, 1))
         place(kit, "rug", "floor")
     for wall in range(4):
         start, yaw, length = wall_frame(layout.room_m, wall)
@@ -185,68 +173,3 @@ def _pane(o: Opening) -> Kit:
     pane = kit.slots["glazing"][0]
     pane["uv"] = np.array([(u, v) for u in (1.0, 0.0) for v in (0.0, 1.0)])
     return kit
-
-
-def _light(scene: dict[str, Any], panes: dict[str, meshes.Mesh], layout: Layout, rng: np.random.Generator) -> None:
-    """Panes, lamps (three at most: more lights, more noise) and, often, the sun; each sampled by its power."""
-    evening = bool(rng.random() < 1 / 6)
-    for name, pane in panes.items():
-        view = window_view(rng, evening)
-        power = np.pi * _area(pane) * float(view.mean())
-        light = {"type": "area", "radiance": bitmap(view), "sampling_weight": power}
-        black = {"type": "diffuse", "reflectance": {"type": "rgb", "value": 0.0}}
-        scene[name] = {"type": "mesh", **pane, "bsdf": black, "emitter": light}
-    bounced = rng.uniform(0.12, 0.25) if evening else rng.uniform(0.25, 0.5)
-    light = {"type": "area", "radiance": {"type": "rgb", "value": bounced}}
-    scene["ceiling-ceiling"] |= {
-        "emitter": light | {"sampling_weight": np.pi * bounced * _area(scene["ceiling-ceiling"])}
-    }
-    shades = [name for name in scene if name.endswith("-shade") and not name.startswith("paint")]
-    shades.sort(key=lambda name: _area(scene[name]), reverse=True)
-    for name in shades[:3]:
-        if evening or rng.random() < 0.7:
-            flux = rng.uniform(6, 16) if scene[name]["vertices"][:, 2].min() > 1.7 else rng.uniform(2, 5)
-            tint = np.array([1.0, 0.97, 0.92] if layout.flavour == "office" else [1.0, 0.86, 0.68])
-            radiance = [float(c) for c in tint * flux / (np.pi * _area(scene[name]))]
-            light = {"type": "area", "radiance": {"type": "rgb", "value": radiance}, "sampling_weight": float(flux)}
-            scene[name] |= {"emitter": light}
-    if evening or rng.random() < 0.4:
-        return
-    windows = [o for o in layout.openings if o.kind == "window"]
-    sunny = windows[rng.integers(len(windows))]
-    start, turn, _ = wall_frame(layout.room_m, sunny.wall)
-    along, inwards = np.array([np.cos(turn), np.sin(turn)]), np.array([-np.sin(turn), np.cos(turn)])
-    height, azimuth = np.deg2rad(rng.uniform(25, 45)), np.deg2rad(rng.uniform(-40, 40))
-    beam = np.array([*(np.cos(azimuth) * inwards + np.sin(azimuth) * along) * np.cos(height), -np.sin(height)])
-    at = np.array(
-        [
-            *(start + along * (sunny.start_m + sunny.width_m / 2) - 0.04 * inwards),
-            0.7 * sunny.head_m + 0.3 * sunny.sill_m,
-        ]
-    )
-    reach = at[2] / np.sin(height)  # to the floor
-    scene["sun"] = {
-        "type": "projector",
-        "irradiance": bitmap(sunbeam(rng)),
-        "scale": float(rng.uniform(1.5, 4) * reach**2),
-        "to_world": look_at(at, at + beam) @ np.diag([-1.0, -1.0, 1.0, 1.0]),
-        "fov": float(np.degrees(2 * np.arctan(0.4 * sunny.width_m / reach))),
-        "sampling_weight": 10.0,
-    }
-
-
-def _area(mesh: meshes.Mesh) -> float:
-    """Surface of a mesh in m²."""
-    a, b, c = (mesh["vertices"][mesh["faces"][:, k]] for k in range(3))
-    return float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2)
-
-
-def _free_point(layout: Layout, rng: np.random.Generator) -> list[float]:
-    """A point below the ceiling that is inside no piece: above the camera, if no other is found."""
-    z = layout.room_m[2] - 0.35
-    for _ in range(20):
-        x, y = (float(rng.uniform(0.8, side - 0.8)) for side in layout.room_m[:2])
-        bulb = Piece("bulb", (x, y, z - 0.1), 0.0, (0.3, 0.3, 0.2))
-        if not any(overlap(bulb, piece) for piece in layout.pieces):
-            return [x, y, z]
-    return [layout.camera_m[0], layout.camera_m[1], layout.camera_m[2] + 0.2]

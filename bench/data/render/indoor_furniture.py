@@ -6,6 +6,8 @@ Small objects, lamps and textiles are in :mod:`bench.data.render.indoor_objects`
 
 from __future__ import annotations
 
+import numpy as np
+
 from bench.data.render.indoor_kit import Kit
 
 
@@ -27,7 +29,7 @@ def coffee_table(kit: Kit, w: float, d: float, h: float) -> None:
     kit.box("wood", (-w / 2 + 0.06, -d / 2 + 0.06, 0.12), (w / 2 - 0.06, d / 2 - 0.06, 0.14))
     for sx in (-1, 1):
         for sy in (-1, 1):
-            foot = (sx * (w / 2 - 0.03), sy * (d / 2 - 0.03))
+            foot = (sx * (w / 2 - 0.04), sy * (d / 2 - 0.04))
             kit.rod("metal", (*foot, 0), (sx * (w / 2 - 0.07), sy * (d / 2 - 0.07), h - 0.04), 0.016)
 
 
@@ -54,7 +56,7 @@ def desk(kit: Kit, w: float, d: float, h: float) -> None:
 
 def chair(kit: Kit, w: float, d: float, h: float) -> None:
     seat, leg = 0.45, 0.017
-    x, y = w / 2 - leg, d / 2 - leg
+    x, y = w / 2 - leg - 0.002, d / 2 - leg - 0.002
     soft = kit.rng.random() < 0.5
     kit.cushion(
         "fabric2" if soft else "wood2", (-w / 2, -d / 2, seat - (0.06 if soft else 0.03)), (w / 2, d / 2, seat), 0.02
@@ -71,9 +73,8 @@ def chair(kit: Kit, w: float, d: float, h: float) -> None:
 
 def office_chair(kit: Kit, w: float, d: float, h: float) -> None:
     for i in range(5):
-        turn = 2.0 * i * 3.14159 / 5
-        c, s = _turn(turn)
-        tip = (c * 0.46 * w, s * 0.46 * d)
+        turn = 2 * np.pi * i / 5
+        tip = (0.46 * w * np.cos(turn), 0.46 * d * np.sin(turn))
         kit.rod("dark", (0, 0, 0.1), (*tip, 0.06), 0.018)
         kit.lathe("dark", (0.94 * tip[0], 0.94 * tip[1]), [(1e-3, 0), (0.022, 0.005), (0.022, 0.05), (1e-3, 0.055)], 10)
     kit.rod("steel", (0, 0, 0.08), (0, 0, 0.44), 0.025)
@@ -105,7 +106,7 @@ def sofa(kit: Kit, w: float, d: float, h: float) -> None:
     kit.cushion("fabric", (-w / 2, -d / 2, foot), (w / 2, -d / 2 + back, h - 0.04), 0.06)
     for s in (-1, 1):
         low, high = sorted((s * w / 2, s * (w / 2 - arm)))
-        kit.cushion("fabric", (low, -d / 2, foot), (high, d / 2, kit_arm(seat)), 0.06)
+        kit.cushion("fabric", (low, -d / 2, foot), (high, d / 2, seat + 0.18), 0.06)
         for y in (-d / 2 + 0.05, d / 2 - 0.1):
             kit.box("wood2", (s * (w / 2 - 0.07) - 0.025, y, 0), (s * (w / 2 - 0.07) + 0.025, y + 0.05, foot + 0.01))
     n = max(1, round((w - 2 * arm) / 0.65))
@@ -119,12 +120,7 @@ def sofa(kit: Kit, w: float, d: float, h: float) -> None:
         if kit.rng.random() < 0.5:
             c, half = x + step * kit.rng.uniform(0.35, 0.65), 0.17
             y = -d / 2 + back + 0.14
-            kit.cushion("pillow", (c - half, y, seat + 0.03), (c + half, y + 0.12, seat + 0.34), 0.06)
-
-
-def kit_arm(seat: float) -> float:
-    """Height of a sofa's arm above the floor."""
-    return seat + 0.18
+            kit.cushion("pillow", (c - half, y, seat + 0.03), (c + half, min(y + 0.12, d / 2), min(seat + 0.34, h)), 0.06)
 
 
 def bed(kit: Kit, w: float, d: float, h: float) -> None:
@@ -252,9 +248,3 @@ def bookshelf(kit: Kit, w: float, d: float, h: float) -> None:
                 x += wide + 0.02
             else:
                 x += rng.uniform(0.06, 0.2)
-
-
-def _turn(angle: float) -> tuple[float, float]:
-    from math import cos, sin
-
-    return cos(angle), sin(angle)

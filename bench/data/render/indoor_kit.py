@@ -1,9 +1,9 @@
 """The kit that rooms and furniture are built from: solids with texture coordinates, gathered by material slot.
 
 Texture coordinates are in metres, so that a texture has the same scale on every piece; ``u`` runs along the longer side
-of a box, as the grain of a board does. ``fit=(u0, u1)`` stretches that strip of a texture over a box instead: a picture,
-a screen, the spine of a book. Solids of one slot become one mesh. Vertices are shared where a surface is smooth and
-doubled where it has an edge, so that vertex normals are right everywhere.
+of a box, as the grain of a board does. ``fit=(u0, u1)`` stretches that strip of a texture over a box instead: a
+picture, a screen, the spine of a book. Solids of one slot become one mesh. Vertices are shared where a surface is
+smooth and doubled where it has an edge, so that vertex normals are right everywhere.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class Kit:
         corners = np.stack([np.minimum(low, high), np.maximum(low, high)]).astype(float)
         extent = corners[1] - corners[0]
         shift = self.rng.uniform(0, 3, 2)
-        vertices, uv = [], []
+        vertices: list[np.ndarray] = []
+        uv: list[np.ndarray | tuple[float, float]] = []
         for normal, a, b in _SIDES:
             for end in (0, 1):
                 order = ((0, 0), (1, 0), (1, 1), (0, 1)) if end else ((0, 0), (0, 1), (1, 1), (1, 0))
@@ -55,7 +56,7 @@ class Kit:
         self._add(slot, np.array(vertices), faces.reshape(-1, 3), np.array(uv))
 
     def cushion(self, slot: str, low: Point, high: Point, radius: float, bulge: float = 0.0) -> None:
-        """A box with rounded edges whose top and bottom may bulge inwards to ``bulge`` of the half height at the rim."""
+        """A box with rounded edges, thinner at its rim than in its middle by the share ``bulge``."""
         low_, high_ = np.asarray(low, float), np.asarray(high, float)
         half = (high_ - low_) / 2
         radius = min(radius, 0.999 * float(half.min()))

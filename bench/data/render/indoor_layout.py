@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import dist, hypot
 
 import numpy as np
 
-FLAVOURS = ("living", "kitchen", "office", "bedroom")
 WALL_M = 0.16  # thickness of the walls that openings cut
 FOV_DEG = 72.0
 CAMERA_CLEARANCE_M = 0.3
@@ -62,7 +62,7 @@ class Opening:
 class Layout:
     """A room, its openings and pieces, and the camera in it (yaw from +x towards +y, pitch up positive)."""
 
-    flavour: str
+    flavour: str  # "living", "kitchen", "office" or "bedroom"
     room_m: tuple[float, float, float]
     openings: tuple[Opening, ...]
     pieces: tuple[Piece, ...]
@@ -83,6 +83,8 @@ def overlap(a: Piece, b: Piece, gap_m: float = 0.0) -> bool:
     """Whether two boxes come closer than ``gap_m`` on the floor plan while their heights meet (separating axes)."""
     if min(a.base_m[2] + a.size_m[2], b.base_m[2] + b.size_m[2]) - max(a.base_m[2], b.base_m[2]) <= 1e-6:
         return False
+    if dist(a.base_m[:2], b.base_m[:2]) > (hypot(*a.size_m[:2]) + hypot(*b.size_m[:2])) / 2 + gap_m:
+        return False
     between = np.subtract(b.base_m[:2], a.base_m[:2])
     halves = [np.asarray(p.size_m[:2])[:, None] / 2 * p.axes() for p in (a, b)]
     for axis in np.concatenate([a.axes(), b.axes()]):
@@ -99,10 +101,10 @@ def clear_distances(
     angles: np.ndarray,
     band_m: tuple[float, float],
 ) -> np.ndarray:
-    """Distance on the floor plan from ``origin`` along each angle to a wall or to a piece that reaches into the band."""
+    """Metres on the floor plan from ``origin`` along each angle to a wall or to a piece that reaches into the band."""
     rays = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    with np.errstate(divide="ignore"):
-        nearest = np.where(rays > 0, (np.asarray(room_m[:2]) - origin) / rays, -origin / rays).min(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        nearest = (np.where(rays > 0, np.asarray(room_m[:2]) - origin, origin) / np.abs(rays)).min(axis=1)
         for piece in layout_pieces:
             if piece.base_m[2] > band_m[1] or piece.base_m[2] + piece.size_m[2] < band_m[0]:
                 continue

@@ -1,11 +1,9 @@
-"""Materials and light of the pair `indoor` in its two looks.
+"""Materials of the pair `indoor` in its two looks.
 
 *Source*: every slot one uniform colour, diffuse; one point light with hard shadows, and an ambient term, written as a
 faint emission of 0.4 · colour that no light ray samples, so that the direct integrator makes no noise at all.
 
-*Target*: boards, tiles, wallpaper, weaves, spines of books; gloss where things are lacquered or glazed. Daylight comes
-from the window panes, area lights that show a blurred view of sky and trees, and, through them, from the sun; lampshades
-shine. One room in six is seen in the evening, by its lamps. Radiances are relative: the camera meters every picture.
+*Target*: boards, tiles, wallpaper, weaves, spines of books; gloss where things are lacquered or glazed.
 """
 
 from __future__ import annotations
@@ -142,7 +140,7 @@ def _metres(texture: np.ndarray, along_m: float, across_m: float) -> Bsdf:
 
 
 def _boards(rng: np.random.Generator, colour: np.ndarray, rows: int, columns: int, side: int = 128) -> np.ndarray:
-    """Boards along u in ``rows`` courses of ``columns``, shifted against each other; each has its own shade and grain."""
+    """Boards along u in ``rows`` courses of ``columns``, shifted against each other, each in its own shade."""
     grain = noise(rng, side, (16, 2), 4, 0.6)
     rings = 0.5 + 0.5 * np.sin(2 * np.pi * (5 * noise(rng, side, (3, 1), 2) + grain))
     v, u = np.meshgrid(np.arange(side) / side * rows, np.arange(side) / side * columns, indexing="ij")
@@ -228,7 +226,7 @@ def _picture(rng: np.random.Generator) -> np.ndarray:
             image[(1 - y) < ridge] = linear(hue[k] * (0.8 - 0.2 * k))
         image = image[::-1]
     else:
-        image = ramp(np.round(noise(rng, side, 2, 2) * 3) / 3, hue)
+        image = ramp(np.round(noise(rng, side, 2, 2) * 3) / 3, list(hue))
     margin = int(rng.integers(0, 16))
     frame = np.full((side, side, 3), 0.8, np.float32)
     inner = slice(margin, side - margin)
@@ -248,25 +246,3 @@ def _spines(rng: np.random.Generator) -> np.ndarray:
         strip[low:high:2, 3:5] = ink
         strip[[6, 7, 57]] = ink if rng.random() < 0.5 else strip[0]
     return image
-
-
-def window_view(rng: np.random.Generator, evening: bool) -> np.ndarray:
-    """``(64, 64, 3)`` radiance of a pane, top row first: sky, a blurred line of trees and houses, ground."""
-    rows = np.linspace(0, 1, 64)[:, None]
-    skyline = 0.5 + 0.25 * (noise(rng, 64, (1, 3), 4)[:1] - 0.5)
-    edge = 1 / (1 + np.exp(-(rows - skyline) * 25))
-    sky = np.array([0.85, 0.94, 1.0]) * (1.15 - 0.3 * rows)[..., None]
-    land = linear([0.45, 0.52, 0.38]) * (0.5 + 0.9 * noise(rng, 64, 6, 3))[..., None]
-    view = sky * (1 - edge[..., None]) + land * edge[..., None]
-    brightness = rng.uniform(0.05, 0.25) if evening else rng.uniform(2.0, 4.5)
-    tint = np.array([0.55, 0.7, 1.0]) if evening else np.ones(3)
-    return (view * tint * brightness).astype(np.float32)
-
-
-def sunbeam(rng: np.random.Generator) -> np.ndarray:
-    """``(64, 64, 3)``: the light that a window lets through: panes with soft edges between the bars."""
-    n = int(rng.integers(1, 4))
-    x = np.arange(64) / 64
-    open_x = np.clip(8 * n * (0.5 - np.abs(n * x % 1 - 0.5)) / n - 0.5, 0, 1)
-    open_y = np.clip(12 * (0.5 - np.abs(x - 0.5)) - 0.4, 0, 1)
-    return (open_y[:, None, None] * open_x[:, None] * np.array([1.0, 0.88, 0.7])).astype(np.float32)

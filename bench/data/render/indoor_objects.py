@@ -1,16 +1,12 @@
 """Small objects, lamps, plants and textiles of the pair `indoor`, built inside the box of their piece.
 
-Builders take the kit and the piece's size, as in :mod:`bench.data.render.indoor_furniture`; ``BUILDERS`` maps every kind
-of piece to its builder and ``CLASS_OF_KIND`` to its class.
+Builders take the kit and the piece's size, as in :mod:`bench.data.render.indoor_furniture`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from bench.data.render import indoor_furniture as furniture
 from bench.data.render.indoor_kit import Kit
 
 
@@ -60,24 +56,24 @@ def books(kit: Kit, w: float, d: float, h: float) -> None:
 
 
 def cup(kit: Kit, w: float, d: float, h: float) -> None:
-    r = w / 2
+    r = min(w, d) / 2
     kit.lathe("ceramic", (0, 0), [(1e-3, 0), (0.75 * r, 0), (r, h), (0.9 * r, h), (0.68 * r, 0.1 * h), (1e-3, 0.1 * h)])
 
 
 def bowl(kit: Kit, w: float, d: float, h: float) -> None:
-    r = w / 2
+    r = min(w, d) / 2
     arc = [(0.35 * r + 0.65 * r * np.sin(t), h * (1 - np.cos(t))) for t in np.linspace(0, np.pi / 2, 6)]
     inner = [(0.94 * a, 0.06 * h + 0.94 * z) for a, z in arc[::-1]]
     kit.lathe("ceramic2", (0, 0), [(1e-3, 0), *arc, *inner, (1e-3, 0.06 * h)], 24)
     for _ in range(int(kit.rng.integers(0, 5))):  # fruit
         x, y = kit.rng.uniform(-0.4, 0.4, 2) * r
         f = 0.038
-        ball = [(max(1e-4, f * np.sin(t)), 0.35 * h + f - f * np.cos(t)) for t in np.linspace(0, np.pi, 8)]
+        ball = [(max(1e-4, f * np.sin(t)), h - f - f * np.cos(t)) for t in np.linspace(0, np.pi, 8)]
         kit.lathe("fruit", (x, y), ball, 12)
 
 
 def bottle(kit: Kit, w: float, d: float, h: float) -> None:
-    r = w / 2
+    r = min(w, d) / 2
     kit.lathe(
         "glass",
         (0, 0),
@@ -90,7 +86,7 @@ def bottle(kit: Kit, w: float, d: float, h: float) -> None:
 def vase(kit: Kit, w: float, d: float, h: float) -> None:
     t = np.linspace(0, 1, 12)
     belly, neck = kit.rng.uniform(0.25, 0.5), kit.rng.uniform(0.35, 0.6)
-    r = w / 2 * np.clip(neck + (1 - neck) * np.exp(-(((t - belly) / 0.3) ** 2)), 0, 1)
+    r = min(w, d) / 2 * np.clip(neck + (1 - neck) * np.exp(-(((t - belly) / 0.3) ** 2)), 0, 1)
     kit.lathe(
         "ceramic",
         (0, 0),
@@ -99,7 +95,7 @@ def vase(kit: Kit, w: float, d: float, h: float) -> None:
 
 
 def kettle(kit: Kit, w: float, d: float, h: float) -> None:
-    r = 0.4 * w
+    r = 0.36 * min(w, d)
     kit.lathe(
         "steel",
         (0, 0),
@@ -123,7 +119,7 @@ def box(kit: Kit, w: float, d: float, h: float) -> None:
 
 
 def basket(kit: Kit, w: float, d: float, h: float) -> None:
-    r = w / 2
+    r = min(w, d) / 2
     kit.lathe("wicker", (0, 0), [(1e-3, 0), (0.8 * r, 0), (r, h), (0.94 * r, h), (0.76 * r, 0.05), (1e-3, 0.05)], 24)
 
 
@@ -168,9 +164,9 @@ def plant(kit: Kit, w: float, d: float, h: float) -> None:
 
 def flowers(kit: Kit, w: float, d: float, h: float) -> None:
     vase(kit, 0.45 * w, 0.45 * d, 0.45 * h)
-    _leaves(kit, (0, 0, 0.36 * h), 0.48 * w, 0.6 * h, 12, 0.016)
+    _leaves(kit, (0, 0, 0.36 * h), 0.48 * min(w, d), 0.6 * h, 12, 0.016)
     for _ in range(7):
-        x, y = kit.rng.uniform(-0.3, 0.3, 2) * w
+        x, y = kit.rng.uniform(-0.3, 0.3, 2) * (w, d)
         z, f = h * kit.rng.uniform(0.75, 0.94), 0.02
         kit.lathe("petal", (x, y), [(1e-3, z - f), (f, z), (1e-3, z + f)], 8)
 
@@ -185,13 +181,13 @@ def _shade(kit: Kit, low: float, high: float, bottom: float, top: float) -> None
 def floor_lamp(kit: Kit, w: float, d: float, h: float) -> None:
     kit.lathe("metal", (0, 0), [(1e-3, 0), (0.14, 0), (0.14, 0.02), (0.02, 0.03)], 20)
     kit.rod("metal", (0, 0, 0.02), (0, 0, h - 0.2), 0.012)
-    _shade(kit, h - 0.3, h, w / 2, 0.36 * w)
+    _shade(kit, h - 0.3, h, min(w, d) / 2, 0.36 * min(w, d))
 
 
 def table_lamp(kit: Kit, w: float, d: float, h: float) -> None:
     vase(kit, 0.5 * w, 0.5 * d, 0.5 * h)
     kit.rod("metal", (0, 0, 0.4 * h), (0, 0, 0.6 * h), 0.008)
-    _shade(kit, 0.52 * h, h, w / 2, 0.32 * w)
+    _shade(kit, 0.52 * h, h, min(w, d) / 2, 0.32 * min(w, d))
 
 
 def pendant(kit: Kit, w: float, d: float, h: float) -> None:
@@ -221,44 +217,3 @@ def curtain(kit: Kit, w: float, d: float, h: float) -> None:
     points[..., 1] = fold[:, None] * np.linspace(1.0, 0.6, len(z))
     kit.sheet("curtain", points)
     kit.rod("metal", (-w / 2, 0, h - 0.012), (w / 2, 0, h - 0.012), 0.011)
-
-
-Builder = Callable[[Kit, float, float, float], None]
-
-BUILDERS: dict[str, tuple[str, Builder]] = {
-    "table": ("table", furniture.table),
-    "coffee_table": ("table", furniture.coffee_table),
-    "side_table": ("table", furniture.side_table),
-    "desk": ("table", furniture.desk),
-    "chair": ("seat", furniture.chair),
-    "office_chair": ("seat", furniture.office_chair),
-    "stool": ("seat", furniture.stool),
-    "pouf": ("seat", furniture.pouf),
-    "sofa": ("seat", furniture.sofa),
-    "armchair": ("seat", furniture.sofa),
-    "bed": ("bed", furniture.bed),
-    "tv_bench": ("cabinet", furniture.cabinet),
-    "dresser": ("cabinet", furniture.cabinet),
-    "nightstand": ("cabinet", furniture.cabinet),
-    "wardrobe": ("cabinet", furniture.cabinet),
-    "drawers": ("cabinet", furniture.cabinet),
-    "worktop": ("cabinet", furniture.worktop),
-    "sink": ("cabinet", furniture.sink),
-    "cooker": ("cabinet", furniture.cooker),
-    "fridge": ("cabinet", furniture.fridge),
-    "hood": ("cabinet", furniture.hood),
-    "wall_unit": ("cabinet", furniture.wall_unit),
-    "bookshelf": ("shelf", furniture.bookshelf),
-    "curtain": ("window", curtain),
-    "floor_lamp": ("lamp", floor_lamp),
-    "table_lamp": ("lamp", table_lamp),
-    "pendant": ("lamp", pendant),
-    "dome": ("lamp", dome),
-    "panel": ("lamp", panel),
-    **{
-        build.__name__: ("object", build)
-        for build in (picture, screen, keyboard, laptop, books, cup, bowl, bottle, vase, kettle, carton, box, basket)
-    },
-    **{build.__name__: ("object", build) for build in (radiator, plant, flowers)},
-}
-"""Kind of piece → its class and its builder."""
