@@ -7,6 +7,7 @@ everywhere. Layouts are drawn anew for each split, from one distribution.
 
 from __future__ import annotations
 
+from bench.data.render.indoor import Indoor
 from bench.data.render.objects import Objects
 from bench.data.render.street import StreetGenerator
 from bench.data.render.vending import Vending
@@ -14,7 +15,7 @@ from bench.data.rendered import RenderedPair
 
 
 class ObjectsPair(RenderedPair):
-    """Ten objects in any rotation: uniform colours on black against a table-top scene; see :mod:`.render.objects`."""
+    """Ten objects seen from all sides: uniform colours on black against a table-top scene; see :mod:`.render.objects`."""
 
     generator = Objects
     title = "Ten objects, plainly drawn → rendered stand-in for photographs of them on a table"
@@ -27,6 +28,14 @@ class StreetPair(RenderedPair):
     generator = StreetGenerator
     title = "Procedural streets, plainly drawn → rendered stand-in for photographs from a car"
     tasks = frozenset({"segmentation", "depth", "detection"})
+
+
+class IndoorPair(RenderedPair):
+    """Furnished rooms: uniform colours and plain lamps against textures and daylight; see :mod:`.render.indoor`."""
+
+    generator = Indoor
+    title = "Furnished rooms, plainly drawn → rendered stand-in for photographs of them"
+    tasks = frozenset({"depth", "avoidance", "segmentation"})
 
 
 class VendingPair(RenderedPair):

@@ -120,7 +120,9 @@ def sofa(kit: Kit, w: float, d: float, h: float) -> None:
         if kit.rng.random() < 0.5:
             c, half = x + step * kit.rng.uniform(0.35, 0.65), 0.17
             y = -d / 2 + back + 0.14
-            kit.cushion("pillow", (c - half, y, seat + 0.03), (c + half, min(y + 0.12, d / 2), min(seat + 0.34, h)), 0.06)
+            kit.cushion(
+                "pillow", (c - half, y, seat + 0.03), (c + half, min(y + 0.12, d / 2), min(seat + 0.34, h)), 0.06
+            )
 
 
 def bed(kit: Kit, w: float, d: float, h: float) -> None:

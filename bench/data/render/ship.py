@@ -31,7 +31,7 @@ from bench.data.render.driver import (
 from bench.data.render.scene import Look
 from bench.data.rendered import SETS, TARGET_LOOK
 
-COUNTS = {"source_train": 500, "source_val": 60, "target_train": 250, "target_test": 150}
+COUNTS = {"source_train": 500, "source_val": 60, "target_train": 160, "target_test": 120}
 """Images of each split."""
 
 BOTH_LOOKS = frozenset({"objects"})
