@@ -15,7 +15,7 @@ from bench.data.rendered import RenderedPair
 
 
 class ObjectsPair(RenderedPair):
-    """Ten objects seen from all sides: uniform colours on black against a table-top scene; see :mod:`.render.objects`."""
+    """Ten objects seen from all sides: flat colours on black against a table-top scene; see :mod:`.render.objects`."""
 
     generator = Objects
     title = "Ten objects, plainly drawn → rendered stand-in for photographs of them on a table"
