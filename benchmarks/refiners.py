@@ -4,13 +4,13 @@
     OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 python -m benchmarks.refiners train [WIDTH [STEPS]]
 
 *Refining*: ours is ``Refiner.refine`` on a batch of float32 tensors. The rivals do one image after the other, as one
-would without us: scikit-image's ``match_histograms`` on float32 images (the same output, to 1e-6) and on uint8 ones (which
-rounds down to whole levels, and sorts nothing), FDA in NumPy with full complex FFTs, Reinhard on scikit-image's Lab.
-They measure the target image anew in each call, which ours did in ``fit``: that is part of the ratio.
+would without us: scikit-image's ``match_histograms`` on float32 images (the same output, to 1e-6) and on uint8 ones
+(which rounds down to whole levels, and sorts nothing), FDA in NumPy with full complex FFTs, Reinhard on scikit-image's
+Lab. They measure the target image anew in each call, which ours did in ``fit``: that is part of the ratio.
 Learned refiners have the networks of budget ``light``, hardly trained, and no rival.
 
-*Training*: ours is a round of :func:`bench.adversarial.play` with the losses of ``cyclegan``, checks and all. The rival is
-the step of the widely used PyTorch implementation as its structure is known, written bare: the same networks and
+*Training*: ours is a round of :func:`bench.adversarial.play` with the losses of ``cyclegan``, checks and all. The rival
+is the step of the widely used PyTorch implementation as its structure is known, written bare: the same networks and
 losses, each generator called for one image at a time, the discriminators' losses propagated one after the other, plain
 Adam, the plain memory layout, no logging. Where there is a GPU both run there at the paper's width, ours with its mixed
 precision.
