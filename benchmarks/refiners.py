@@ -1,16 +1,16 @@
 """Images per second of every refiner, and seconds of a step of CycleGAN's fit, against the loops that they replace.
 
-    OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 python -m benchmarks.refiners refine [SIZE ...]
+    OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 python -m benchmarks.refiners [SIZE ...]
     OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 python -m benchmarks.refiners train [WIDTH [STEPS]]
 
-*refine*: ours is ``Refiner.refine`` on a batch of float32 tensors. The rivals do one image after the other, as one would
-without us: scikit-image's ``match_histograms`` on float32 images (the same output, to 1e-6) and on uint8 ones (which
-rounds down to whole levels, and sorts nothing), FDA in NumPy with full complex FFTs, Reinhard on scikit-image's Lab.
-They measure the target image anew in each call, which ours did in ``fit``: that is part of the ratio.
+*Refining*: ours is ``Refiner.refine`` on a batch of float32 tensors. The rivals do one image after the other, as one
+would without us: scikit-image's ``match_histograms`` on float32 images (the same output, to 1e-6) and on uint8 ones
+(which rounds down to whole levels, and sorts nothing), FDA in NumPy with full complex FFTs, Reinhard on scikit-image's
+Lab. They measure the target image anew in each call, which ours did in ``fit``: that is part of the ratio.
 Learned refiners have the networks of budget ``light``, hardly trained, and no rival.
 
-*train*: ours is a round of :func:`bench.adversarial.play` with the losses of ``cyclegan``, checks and all. The rival is
-the step of the widely used PyTorch implementation as its structure is known, written bare: the same networks and
+*Training*: ours is a round of :func:`bench.adversarial.play` with the losses of ``cyclegan``, checks and all. The rival
+is the step of the widely used PyTorch implementation as its structure is known, written bare: the same networks and
 losses, each generator called for one image at a time, the discriminators' losses propagated one after the other, plain
 Adam, the plain memory layout, no logging. Where there is a GPU both run there at the paper's width, ours with its mixed
 precision.
@@ -280,15 +280,13 @@ def measure_training(size: int, n_blocks: int, width: int, n_steps: int) -> None
 if __name__ == "__main__":
     torch.set_num_threads(1)
     match sys.argv[1:]:
-        case ["refine", *sizes]:
-            for requested in [int(size) for size in sizes] or SIZES:
-                measure(requested)
-            measure_generators()
         case ["train", *options]:
             width, n_steps = (*map(int, options), *((64 if torch.cuda.is_available() else 16), 10)[len(options) :])
             print(f"a step of CycleGAN's fit, batch of 1, median of {n_steps}")
             for requested in (64, 256):
                 for n_blocks in (6, 9):
                     measure_training(requested, n_blocks, width, n_steps)
-        case _:
-            sys.exit(__doc__)
+        case sizes:
+            for requested in [int(size) for size in sizes] or SIZES:
+                measure(requested)
+            measure_generators()

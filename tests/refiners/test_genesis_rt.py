@@ -54,7 +54,7 @@ def test_the_loss_is_cyclegan_s_and_the_structural_term(affine_networks):
 @pytest.mark.slow
 def test_moves_edges_less_than_cyclegan(translated_by, rectangles):
     """The target's rectangles are larger, so a discriminator wants them grown. Measured: the overlap of rectangles
-    before and after is 0.23 for cyclegan and 0.54 for genesis_rt."""
+    before and after is 0.09 for cyclegan and 0.48 for genesis_rt."""
 
     def drawn(seed: int, sides: tuple[int, int], inside, outside) -> tuple[ImageSet, np.ndarray]:
         rng, mask = np.random.default_rng(seed), rectangles(seed, *sides)
