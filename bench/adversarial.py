@@ -97,7 +97,7 @@ class Game(ABC):
         """What the generator learns in phases without discriminator steps."""
         raise PluginError(f"{type(self).__name__} has no loss for a phase without discriminator steps")
 
-    def discriminator_stepped(self) -> None:
+    def discriminator_stepped(self) -> None:  # noqa: B027 (most have nothing to do)
         """Called after each discriminator step: the place to clamp weights."""
 
 

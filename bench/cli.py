@@ -81,8 +81,8 @@ def run(
     from bench import timings
     from bench.executors.local import LocalExecutor
     from bench.records import read_records
-    from bench.report import write_report
-    from bench.report.terminal import print_report
+    from bench.report import tables_of, write_report
+    from bench.report.terminal import print_findings, print_report
     from bench.runner import Runner
     from bench.store import DiskFull
     from bench.suite import save_suite
@@ -100,7 +100,7 @@ def run(
         _refuse_beyond_free_disk(plan, kept)
         _refuse_foreign_records(results, plan.suite.name)
         save_suite(asked, results / "suite.yaml")
-        listener = display(console, len(plan.jobs), verbose, quiet)
+        listener = display(console, plan, verbose, quiet, lambda records: print_report(tables_of(records), console))
         least = time_limit or timings.LEAST_LIMIT_SECONDS
         runner = Runner(plan, kept, executor, listener, results / "records", results / "failures", least)
         with listener:
@@ -115,7 +115,7 @@ def run(
         executor.close()
     timings.save(kept.root, plan, outcome.made)
     paths = write_report(read_records(results / "records"), results)
-    print_report(paths.tables, console)
+    print_findings(paths.tables, console)
     _print_summary(console, plan, outcome, executor.n_workers, quiet)
     console.print(f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})")
     if not outcome.complete:

@@ -41,6 +41,11 @@ class Cell(_Strict):
     task_seed: int
 
     @property
+    def table(self) -> tuple[str, ...]:
+        """What cells of one leaderboard share: both recipes of a (pair, task, model, budget)."""
+        return self.pair, self.task, self.model, self.budget
+
+    @property
     def id(self) -> str:
         """File name of the record: readable, and unique by a hash of all fields."""
         text = json.dumps(self.model_dump(), sort_keys=True)

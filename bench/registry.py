@@ -27,7 +27,8 @@ from pydantic import ValidationError
 from bench.api import Described, Frozen, ModelParams, Need, Pair, PluginError, Reads, Refiner, Task, UserError
 from bench.names import nearest, split_variant, unknown
 
-BUILT_IN_PAIRS = {"digits": "bench.data.digits", "objects": "bench.data.embedded"}
+RENDERED_PAIRS = ("objects", "street", "indoor", "vending")
+BUILT_IN_PAIRS = {"digits": "bench.data.digits", **dict.fromkeys(RENDERED_PAIRS, "bench.data.embedded")}
 
 Plugin = TypeVar("Plugin", Refiner, Task, Pair)
 

@@ -161,11 +161,15 @@ def load_suite(asked: str) -> Suite:
         raise UserError(f"suite {path}: {explain(error, Suite)}") from None
 
 
+MERGE_TAG = "tag:yaml.org,2002:merge"
+"""Of the key ``<<``, which takes over another mapping's keys and may be overridden."""
+
+
 class _UniqueKeys(yaml.SafeLoader):
     """Safe YAML in which a key that stands twice is an error; plain YAML keeps the last one and says nothing."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != MERGE_TAG]
         twice = next((key for key in keys if keys.count(key) > 1), None)
         if twice is not None:
             raise yaml.YAMLError(f"key {twice!r} stands twice in one mapping, line {node.start_mark.line + 1}")
@@ -390,14 +394,15 @@ def _check_arm(arm: Arm, refiner: ResolvedRefiner | None, table: ResolvedTable) 
 
 
 def _with_other_recipe(tables: list[ResolvedTable]) -> list[ResolvedTable]:
-    """Add the ``source`` row under the other recipe wherever the suite does not have that table."""
+    """Add the ``source`` row under the other recipe, after its table, wherever the suite does not have that table."""
 
     def group(table: ResolvedTable, recipe: str) -> tuple[Any, ...]:
         return (table.pair.name, table.task_variant, table.model_variant, table.budget, table.limits, recipe)
 
     present = {group(table, table.recipe) for table in tables}
-    completed = list(tables)
+    completed = []
     for table in tables:
+        completed.append(table)
         other: Literal["strong", "plain"] = "plain" if table.recipe == "strong" else "strong"
         if group(table, other) not in present:
             present.add(group(table, other))

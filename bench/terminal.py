@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -10,10 +12,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from bench.plan import Job
+from bench.plan import Job, Plan
 from bench.records import Record
 
 LINE_SECONDS = 15.0
+OnTables = Callable[[Sequence[Record]], None]
 
 
 class Display(Protocol):
@@ -37,11 +40,13 @@ class Display(Protocol):
 
 
 class _Counting:
-    """Counts jobs, and prints failures always and every finished job if ``verbose``."""
+    """Counts jobs, prints failures always and every finished job if ``verbose``, and hands on complete tables."""
 
-    def __init__(self, console: Console, n_jobs: int, verbose: bool) -> None:
-        self.console, self.n_jobs, self.verbose = console, n_jobs, verbose
+    def __init__(self, console: Console, plan: Plan, verbose: bool, on_tables: OnTables) -> None:
+        self.console, self.n_jobs, self.verbose, self.on_tables = console, len(plan.jobs), verbose, on_tables
         self.n_done = 0
+        self.open = Counter(planned.cell.table for planned in plan.cells)
+        self.records: dict[tuple[str, ...], list[Record]] = {}
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         return None
@@ -53,7 +58,10 @@ class _Counting:
         return None
 
     def recorded(self, record: Record) -> None:
-        return None
+        table = record.cell.table
+        self.records.setdefault(table, []).append(record)
+        if len(self.records[table]) == self.open[table]:
+            self.on_tables(self.records[table])
 
     def finished(self, job: Job, made: bool) -> None:
         self.n_done += 1
@@ -78,8 +86,8 @@ class _Counting:
 class LineDisplay(_Counting):
     """For logs and pipes: failures, and a line of progress every :data:`LINE_SECONDS`; only failures if ``quiet``."""
 
-    def __init__(self, console: Console, n_jobs: int, verbose: bool, quiet: bool) -> None:
-        super().__init__(console, n_jobs, verbose)
+    def __init__(self, console: Console, plan: Plan, verbose: bool, quiet: bool, on_tables: OnTables) -> None:
+        super().__init__(console, plan, verbose, on_tables)
         self.quiet = quiet
         self.started_at = self.last_line = time.monotonic()
 
@@ -103,8 +111,8 @@ class LineDisplay(_Counting):
 class LiveDisplay(_Counting):
     """For a terminal: a line for the run and one for each running job, with step, loss and time left."""
 
-    def __init__(self, console: Console, n_jobs: int, verbose: bool) -> None:
-        super().__init__(console, n_jobs, verbose)
+    def __init__(self, console: Console, plan: Plan, verbose: bool, on_tables: OnTables) -> None:
+        super().__init__(console, plan, verbose, on_tables)
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
@@ -114,7 +122,7 @@ class LiveDisplay(_Counting):
             console=console,
             transient=True,
         )
-        self.total = self.progress.add_task("jobs", total=n_jobs, loss="")
+        self.total = self.progress.add_task("jobs", total=self.n_jobs, loss="")
         self.lines: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
@@ -147,8 +155,11 @@ class LiveDisplay(_Counting):
         self.progress.update(self.total, completed=self.n_done)
 
 
-def display(console: Console, n_jobs: int, verbose: bool, quiet: bool) -> Display:
-    """Live on a terminal, line-based elsewhere and when quiet."""
+def display(console: Console, plan: Plan, verbose: bool, quiet: bool, on_tables: OnTables) -> Display:
+    """Live on a terminal, line-based elsewhere and when quiet.
+
+    ``on_tables`` gets the records of a (pair, task, model, budget) as soon as all its cells have one.
+    """
     if console.is_terminal and not quiet:
-        return LiveDisplay(console, n_jobs, verbose)
-    return LineDisplay(console, n_jobs, verbose, quiet)
+        return LiveDisplay(console, plan, verbose, on_tables)
+    return LineDisplay(console, plan, verbose, quiet, on_tables)

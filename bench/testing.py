@@ -486,6 +486,7 @@ def toy_images(n_images: int, width: int, height: int, seed: int) -> ImageSet:
         "mask": foreground.astype(np.uint8),
         "foreground": foreground,
         "depth_m": depth_m,
+        "in_target_look": 255 - image.clip(0, 255).astype(np.uint8),
         "intrinsics": np.tile(np.array([width, width, width / 2, height / 2], np.float32), (n_images, 1)),
         "native_size": np.tile(np.array([width, height]), (n_images, 1)),
     }

@@ -145,7 +145,7 @@ class CycleGame(Game):
         self.to_target, self.to_source = networks.generators
         self.of_target, self.of_source = networks.discriminators
         self.params = params
-        self.memories = tuple(ImagePool(params.pool, random) for _ in range(2))
+        self.memories = self.pools = [ImagePool(params.pool, random) for _ in range(2)]
 
     def fakes(self, batch: Batch) -> tuple[Tensor, ...]:
         return self.to_target(batch.source), self.to_source(batch.target)
@@ -179,7 +179,7 @@ class CycleGame(Game):
         return batch.source.new_zeros(())
 
     def discriminator_loss(self, batch: Batch, fakes: tuple[Tensor, ...]) -> Tensor:
-        fake_y, fake_x = (pool.exchange(fake) for pool, fake in zip(self.memories, fakes, strict=True))
+        fake_y, fake_x = (pool.exchange(fake) for pool, fake in zip(self.pools, fakes, strict=True))
         of_target = least_squares(self.of_target(batch.target), 1) + least_squares(self.of_target(fake_y), 0)
         of_source = least_squares(self.of_source(batch.source), 1) + least_squares(self.of_source(fake_x), 0)
         return 0.5 * (of_target + of_source)

@@ -9,9 +9,9 @@ x̂ = F(G(x)), ŷ = G(F(y)) (masked_target=cycle) or x̂ = G(x), ŷ = F(y) (mask
     L_bg = mean over background pixels of x of |x̂ − x|  + the same of y                (all channels)
     L_fg = mean over foreground pixels of x of d(hue x̂, hue x)  + the same of y
 
-Hue is HSV's, in turns in [0, 1), and d(a, b) = min(|a − b|, 1 − |a − b|), at most ½. Where saturation or value of either
-pixel is not above ε hue is noise, or undefined, and the pixel does not count. Layout: ``image`` float32 (B, 3, H, W) in
-[0, 1], ``foreground`` bool (B, H, W); networks work in [−1, 1].
+Hue is HSV's, in turns in [0, 1), and d(a, b) = min(|a − b|, 1 − |a − b|), at most ½. Where saturation or value of
+either pixel is not above ε hue is noise, or undefined, and the pixel does not count. Layout: ``image`` float32
+(B, 3, H, W) in [0, 1], ``foreground`` bool (B, H, W); networks work in [−1, 1].
 
     m_fg(y) = max over channels of (3×3 mean of |y − template|) > τ,   τ = 0.1 of the range
 

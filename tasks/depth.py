@@ -2,7 +2,7 @@
 
     label        depth_m (N, H, W) float32 metres, 0 = unknown
     loss         L1 on depth scaled to −1..1 by the pair's range (near, far), over known pixels, summed over the
-                 network's scales: four for T2Net's, one for ``unet`` (tasks.models.depth_network)
+                 network's scales: T2Net's has four, its light form three, ``unet`` one (tasks.models.depth_network)
     predictions  depth_m (N, h, w) float16 metres at the working size: 0.05 % of error at most
     statistics   abs_rel, sq_rel, rmse_m, rmse_log, delta1..3 float64 and n_valid int64, one row an image
     metrics      their means over the images with a known pixel: abs_rel (primary) … : bench.metrics.depth
@@ -55,13 +55,13 @@ _MODELS = {
         ModelSpec(
             "t2net_depth_light",
             batch_norm=True,
-            ms_per_image=8.2,
+            ms_per_image=9.0,
             summary=f"T2Net's depth net at width {LIGHT_WIDTH} without full resolution, for one CPU core",
         ),
         ModelSpec(
             "t2net_depth",
             batch_norm=True,
-            ms_per_image=900,
+            ms_per_image=500,
             summary="T2Net's multi-scale depth net, width 64",
             # T2Net's rate for its task network; its betas (0.95, 0.999) and its linear decay are not ours to set.
             optimiser=Optimiser(learning_rate=1e-4, weight_decay=0.0),
@@ -110,7 +110,7 @@ class Depth(Task):
     # A zoomed image shows another depth, at a fixed lens, than its label says; a shifted or tilted one another ground.
     augmentations = frozenset({"colour", "blur", "noise", "occlusion", "flip"})
     budgets: ClassVar[Mapping[str, Budget]] = {
-        "light": Budget(name="light", train_steps=200, batch_size=8),
+        "light": Budget(name="light", train_steps=150, batch_size=8),
         "standard": Budget(name="standard", train_steps=10_000, batch_size=8),
         # T2Net's run: ten epochs of 21,260 vKITTI images in batches of 6.
         "paper": Budget(name="paper", train_steps=35_433, batch_size=6),

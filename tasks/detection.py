@@ -52,10 +52,14 @@ _MODELS = {
             "pvanet", batch_norm=True, ms_per_image=750, summary="PVANET with Faster R-CNN", optimiser=PVANET_RELEASE
         ),
         ModelSpec(
-            "yolov3", batch_norm=True, ms_per_image=900, summary="ultralytics' YOLOv3, anchor-free head; AGPL-3.0"
+            "yolov3",
+            batch_norm=True,
+            ms_per_image=710,
+            summary="ultralytics' YOLOv3, anchor-free head; AGPL-3.0",
+            optimiser=Optimiser(learning_rate=1e-3),
         ),
-        ModelSpec("yolov3-tiny", batch_norm=True, ms_per_image=80, summary="ultralytics' small YOLOv3; AGPL-3.0"),
-        ModelSpec("yolo11n", batch_norm=True, ms_per_image=60, summary="ultralytics' smallest YOLO11; AGPL-3.0"),
+        ModelSpec("yolov3-tiny", batch_norm=True, ms_per_image=40, summary="ultralytics' small YOLOv3; AGPL-3.0"),
+        ModelSpec("yolo11n", batch_norm=True, ms_per_image=20, summary="ultralytics' smallest YOLO11; AGPL-3.0"),
     )
 }
 
@@ -95,7 +99,7 @@ class Detection(Task):
         if name.startswith("yolo") and importlib.util.find_spec("ultralytics") is None:
             raise UserError(
                 f"model {name!r} needs ultralytics (AGPL-3.0), which is not installed; "
-                f"run `pip install 'realgain[yolo]'` or choose another model"
+                f"run `python -m pip install 'realgain[yolo]'` or choose another model"
             )
         return _MODELS[name]
 
@@ -178,6 +182,6 @@ def _network(model: str, pretrained: str, space: LabelSpace) -> Detector:
         from tasks.models.pvanet import pvanet
 
         return pvanet(n_classes, width, height, pretrained=pretrained)
-    from tasks.models.yolo import build_yolo
+    from tasks.models.yolo import yolo
 
-    return build_yolo(model, n_classes, space, pretrained)
+    return yolo(model, n_classes, pretrained)

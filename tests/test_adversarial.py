@@ -10,6 +10,7 @@ from torch import nn
 
 from bench.adversarial import (
     HALF_CONSTANT,
+    Adam,
     Batch,
     Game,
     ImagePool,
@@ -103,13 +104,14 @@ def context() -> FitContext:
 
 
 @pytest.fixture
-def run(context) -> Callable[..., None]:
-    def play_it(game, *phases, target=None, batch_size=4, optimisation=None, progress=None, source=None) -> None:
+def run(context) -> Callable[..., int]:
+    def play_it(game, *phases, target=None, batch_size=4, optimisation=None, progress=None, source=None, crop=0) -> int:
         mine = replace(context, progress=progress) if progress else context
         target = images(7, 1) if target is None else target
         phases = phases or (Phase(5),)
         optimisation = optimisation or Optimisation()
-        play(game, source or images(), target.unlabelled(), phases, batch_size, optimisation, mine)
+        both = source or images(), target.unlabelled()
+        return play(game, *both, phases, batch_size, optimisation, mine, crop=crop)
 
     return play_it
 
@@ -122,6 +124,7 @@ def run(context) -> Callable[..., None]:
         (Phase(1, d_steps=3), "gdfdfd"),
         (Phase(2, g_steps=0), "fdfd"),
         (Phase(2, d_steps=0), "ss"),
+        (Phase(5, d_every=2), "ggdggdg"),
     ],
 )
 def test_steps_alternate_as_asked(run, phase, calls):
@@ -149,6 +152,47 @@ def test_images_come_in_shuffled_epochs_with_their_labels_from_minus_one_to_one(
     assert label[:12].tolist() != label[12:].tolist()
     assert game.batches[0].target.min() >= -1
     assert game.batches[0].target.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("phase", "n_drawn"),
+    [(Phase(3), 12), (Phase(3, g_steps=2), 24), (Phase(3, d_steps=3), 36), (Phase(3, g_steps=0), 12)],
+)
+def test_the_number_of_source_images_drawn_comes_back(run, phase, n_drawn):
+    assert run(Toy(), phase) == n_drawn
+
+
+def test_inputs_beside_the_image_are_no_labels(run):
+    game, depth_m = Toy(), np.arange(12, dtype=np.float32)[:, None, None].repeat(4, 1).repeat(4, 2)
+    columns = images().columns
+    arrays = {name: column.array for name, column in columns.items()}
+    run(game, Phase(1), source=ImageSet.from_arrays(**arrays, sensor_depth_m=depth_m))
+    assert game.batches[0].inputs["sensor_depth_m"][:, 0, 0].tolist() == game.batches[0].labels["class_id"].tolist()
+    assert game.batches[0].labels.keys() == {"class_id"}
+
+
+def test_large_images_are_cut_at_random_places_with_their_masks(run):
+    """Pixels and mask both say where they come from."""
+    place = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    source = ImageSet.from_arrays(
+        image=place[None, ..., None].repeat(5, 0).repeat(3, 3), mask=place[None].repeat(5, axis=0)
+    )
+    game, target = Toy(), ImageSet.from_arrays(image=np.random.default_rng(0).integers(0, 256, (5, 6, 8, 3), np.uint8))
+    run(game, Phase(20), source=source, target=target, crop=4)
+    corners = set()
+    for batch in game.batches:
+        assert batch.source.shape == batch.target.shape == (4, 3, 4, 4)
+        levels = (batch.source[:, 0] + 1) * 127.5
+        torch.testing.assert_close(levels, batch.labels["mask"].float())
+        corners |= set(batch.labels["mask"][:, 0, 0].tolist())
+        assert (levels[:, 0, 3] - levels[:, 0, 0]).round().eq(3).all()
+    assert corners == {8 * y + x for y in range(3) for x in range(5)}
+
+
+def test_images_with_labels_that_no_crop_can_keep_stay_whole(run):
+    game = Toy()
+    run(game, Phase(1), crop=3)
+    assert game.batches[0].source.shape[2:] == (4, 4)  # class_id
 
 
 def test_equal_seeds_give_equal_weights_and_the_global_state_stays(run, context):
@@ -181,6 +225,65 @@ def test_the_schedule_reaches_adam(run):
     np.testing.assert_allclose(moved.detach().numpy(), 0.005, rtol=1e-3)
 
 
+def test_networks_of_one_player_can_learn_at_their_own_rates(run):
+    """Adam's first step is the rate itself, whatever β is."""
+
+    class Two(Toy):
+        def __init__(self) -> None:
+            super().__init__()
+            self.translator, self.task = self.generator, nn.Conv2d(3, 3, 1, bias=False)
+            nn.init.ones_(self.task.weight)
+            self.generator = nn.Sequential(self.translator, self.task)
+
+    game, fresh = Two(), Two()
+    own = {"task": Adam(0.1, (0.95, 0.999)), "discriminator": Adam(0.02, (0.5, 0.9))}
+    run(game, Phase(1), optimisation=Optimisation(0.01, own=own, schedule=lambda step, n_steps: 0.5))
+    for name, rate in (("translator", 0.005), ("task", 0.05), ("discriminator", 0.01)):
+        moved = (getattr(game, name).weight - getattr(fresh, name).weight).abs().detach().numpy()
+        np.testing.assert_allclose(moved, rate, rtol=1e-2)
+
+
+def test_weight_decay_pulls_what_has_no_gradient(run):
+    class Flat(Toy):
+        def solo_loss(self, batch):
+            return 0 * super().solo_loss(batch)
+
+    game, fresh = Flat(), Flat()
+    run(game, Phase(2, d_steps=0), optimisation=Optimisation(0.01, weight_decay=0.1))
+    assert (game.generator.weight.abs() < fresh.generator.weight.abs()).all()
+
+
+def test_a_game_hears_of_each_discriminator_step(run):
+    class Clamped(Toy):
+        def discriminator_stepped(self):
+            self.calls += "c"
+            with torch.no_grad():
+                self.discriminator.weight.clamp_(-0.01, 0.01)
+
+    game = Clamped()
+    run(game, Phase(2, d_steps=2))
+    assert game.calls == "gdcfdcgdcfdcf"
+    assert game.discriminator.weight.abs().max() <= 0.01
+
+
+def test_dropout_follows_the_fit_s_seed_and_leaves_the_global_state(run, context):
+    class Dropping(Toy):
+        def __init__(self) -> None:
+            super().__init__()
+            self.generator = nn.Sequential(self.generator, nn.Dropout(0.5))
+
+    weights = []
+    for global_seed in (1, 2):
+        torch.manual_seed(global_seed)
+        before = torch.get_rng_state()
+        context.generator.manual_seed(3)
+        game = Dropping()
+        run(game, Phase(5))
+        weights.append(game.generator[0].weight)
+        assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(*weights)
+
+
 def test_gradients_are_clipped_to_the_norm(run):
     """So small a norm drowns in Adam's ε = 1e-8."""
     game, fresh = Toy(), Toy()
@@ -206,6 +309,8 @@ def test_a_discriminator_that_has_won_ends_the_fit(run):
     with pytest.raises(PluginError, match=r"discriminator has won.*300 rounds, up to round 310 of 400"):
         run(Won(), Phase(10, g_steps=0), Phase(390))
     run(Won(), Phase(400, g_steps=0))  # winning against nobody is no victory
+    with pytest.raises(PluginError, match=r"discriminator has won.*300 rounds, up to round 304 of 400"):
+        run(Won(), Phase(400, d_every=5))  # between its steps its last loss counts; before the first, chance
 
 
 @pytest.mark.parametrize(("game", "where"), [(Grey, "within an image"), (Same, "from image to image")])
@@ -237,6 +342,7 @@ def test_rounds_follow_the_budget_the_size_and_the_epochs():
     assert [n_rounds(side, rounds=600) for side in (16, 32, 64)] == [600, 600, 455]
     assert n_rounds(64, rounds=600, train_steps=99) == 99
     assert n_rounds(64, epochs=2) == 21  # ⌈2 · 41 / 4⌉
+    assert n_rounds(64, rounds=600, crop=32) == 600
 
 
 def test_the_pool_fills_first_and_then_exchanges_half():

@@ -4,14 +4,24 @@ import pytest
 from rich.console import Console
 
 from bench.plan import make_plan
+from bench.recording import failed_record
 from bench.suite import resolve
 from bench.terminal import LineDisplay, LiveDisplay, display
 from toy_runs import toy_suite
 
 
 @pytest.fixture
-def jobs(registry):
-    return list(make_plan(resolve(toy_suite(arms=["oracle"]), registry)).jobs.values())
+def plan(registry):
+    return make_plan(resolve(toy_suite(arms=["oracle"]), registry))
+
+
+@pytest.fixture
+def jobs(plan):
+    return list(plan.jobs.values())
+
+
+def ignore(records):
+    return None
 
 
 def consoles(terminal: bool) -> tuple[Console, io.StringIO]:
@@ -19,9 +29,9 @@ def consoles(terminal: bool) -> tuple[Console, io.StringIO]:
     return Console(file=output, force_terminal=terminal, width=100), output
 
 
-def test_elsewhere_than_on_a_terminal_lines_say_failures_and_nothing_blinks(jobs):
+def test_elsewhere_than_on_a_terminal_lines_say_failures_and_nothing_blinks(plan, jobs):
     console, output = consoles(terminal=False)
-    with display(console, len(jobs), verbose=False, quiet=False) as shown:
+    with display(console, plan, False, False, ignore) as shown:
         assert isinstance(shown, LineDisplay)
         shown.started(jobs[0])
         shown.progressed(jobs[0], 3, 10, 0.5)
@@ -35,9 +45,9 @@ def test_elsewhere_than_on_a_terminal_lines_say_failures_and_nothing_blinks(jobs
     assert "\x1b" not in text
 
 
-def test_verbose_says_every_job_and_what_was_reused(jobs):
+def test_verbose_says_every_job_and_what_was_reused(plan, jobs):
     console, output = consoles(terminal=False)
-    with display(console, len(jobs), verbose=True, quiet=False) as shown:
+    with display(console, plan, True, False, ignore) as shown:
         shown.finished(jobs[0], made=True)
         shown.finished(jobs[1], made=False)
     first, second = output.getvalue().splitlines()
@@ -45,9 +55,9 @@ def test_verbose_says_every_job_and_what_was_reused(jobs):
     assert second.endswith(f"{jobs[1].label}: already in the store")
 
 
-def test_a_terminal_shows_a_line_for_each_running_job_with_step_and_loss(jobs):
+def test_a_terminal_shows_a_line_for_each_running_job_with_step_and_loss(plan, jobs):
     console, output = consoles(terminal=True)
-    with display(console, len(jobs), verbose=False, quiet=False) as shown:
+    with display(console, plan, False, False, ignore) as shown:
         assert isinstance(shown, LiveDisplay)
         shown.started(jobs[0])
         shown.progressed(jobs[0], 37, 400, 1.25)
@@ -59,9 +69,21 @@ def test_a_terminal_shows_a_line_for_each_running_job_with_step_and_loss(jobs):
         assert len(shown.progress.tasks) == 1
 
 
-def test_quiet_is_quiet_on_a_terminal_too(jobs):
+def test_quiet_is_quiet_on_a_terminal_too(plan, jobs):
     console, output = consoles(terminal=True)
-    with display(console, len(jobs), verbose=False, quiet=True) as shown:
+    with display(console, plan, False, True, ignore) as shown:
         for job in jobs:
             shown.finished(job, made=True)
     assert output.getvalue() == ""
+
+
+def test_a_table_is_handed_on_as_soon_as_all_its_cells_are_recorded(plan):
+    console, _ = consoles(terminal=False)
+    heard = []
+    with display(console, plan, False, False, heard.append) as shown:
+        records = [failed_record(planned, "no reason", "toys") for planned in plan.cells]
+        for record in records[:-1]:
+            shown.recorded(record)
+        assert heard == []
+        shown.recorded(records[-1])
+    assert heard == [records]

@@ -48,6 +48,7 @@ COLUMNS: dict[str, ColumnSpec] = {
     "mask": ColumnSpec("label", "uint8", (None, None), "class ids, 255 = ignore", padding=255),
     "foreground": ColumnSpec("label", "bool", (None, None), "True where the object is"),
     "depth_m": ColumnSpec("label", "float32", (None, None), "metres along the view axis, 0 = unknown"),
+    "in_target_look": ColumnSpec("label", "uint8", (None, None, 3), "RGB of the same scene, drawn as the target is"),
     "boxes": ColumnSpec("label", "float32", (None, 4), "left, top, right, bottom in pixels; zeros in empty slots"),
     "box_class": ColumnSpec("label", "int64", (None,), "0..n_classes-1; -1 = empty slot", padding=-1),
     "free_distance_m": ColumnSpec("label", "float32", (None,), "metres to the next obstacle by column bin, 0 = none"),

@@ -17,7 +17,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from bench.api import Limits, Pair
 from bench.data.imageset import ImageSet
-from bench.data.rendered import RenderedPair
 
 CELL_PX = 144
 MARGIN_PX = 22
@@ -32,12 +31,14 @@ def preview(pair: Pair, path: Path, n_images: int = 10) -> None:
     task = min(pair.tasks)
     size = pair.size(task, "light")
     limits = Limits(source_images=n_images, target_images=n_images, test_images=n_images)
+    source = pair.source(size, "resize", limits).train
     sets = {
-        "source": pair.source(size, "resize", limits).train,
+        "source": source,
         "target" + (" (rendered stand-in)" if pair.stand_in else ""): pair.target(size, "resize", limits).train,
     }
-    if isinstance(pair, RenderedPair) and pair.has_target_look():
-        sets["source's layouts in the target's look"] = pair.source_in_target_look(size, "resize", limits).train
+    if "in_target_look" in source.columns:
+        columns = {**source.columns, "image": source.columns["in_target_look"]}
+        sets["source's layouts in the target's look"] = ImageSet(columns, source.assets)
     contact_sheet(sets, pair.class_names, path)
 
 

@@ -17,7 +17,7 @@ from bench.api import Limits, Pair, SourceSplits, TargetSplits
 from bench.data import fitting
 from bench.data.fitting import Fit, Size
 from bench.data.imageset import COLUMNS, DataError, ImageSet
-from bench.data.packed import read_manifest, read_split
+from bench.data.packed import MANIFEST, read_manifest, read_split
 from bench.data.render.scene import Generator
 
 SETS = Path(__file__).parent / "embedded_sets"
@@ -51,6 +51,8 @@ class RenderedPair(Pair):
         cls.source_labels = cls.target_labels = frozenset(labels)
         if not hasattr(cls, "folder"):
             cls.folder = SETS / cls.name
+        if (cls.folder / MANIFEST).is_file() and cls.has_target_look():
+            cls.source_labels |= {"in_target_look"}
 
     def size(self, task: str, budget: str) -> Size:
         """The shipped size, for every task and budget: a larger one would show nothing more."""
@@ -83,7 +85,7 @@ class RenderedPair(Pair):
         return counts | {"target_train_labelled": counts["target_train"]}
 
     def source(self, size: Size, fit: Fit, limits: Limits) -> SourceSplits:
-        """Read the source's look of the source layouts."""
+        """Read the source's look of the source layouts; the target's look of them is the column ``in_target_look``."""
         return SourceSplits(*(self._set(split, size, fit, limits) for split in ("source_train", "source_val")))
 
     def target(self, size: Size, fit: Fit, limits: Limits) -> TargetSplits:
@@ -91,28 +93,18 @@ class RenderedPair(Pair):
         train = self._set("target_train", size, fit, limits)
         return TargetSplits(train, np.arange(train.n_images), self._set("target_test", size, fit, limits))
 
-    def has_target_look(self) -> bool:
-        """Whether :meth:`source_in_target_look` ships."""
-        return f"source_train{TARGET_LOOK}.npz" in read_manifest(self.folder)["files"]
+    @classmethod
+    def has_target_look(cls) -> bool:
+        """Whether the source's layouts ship in the target's look too."""
+        return f"source_train{TARGET_LOOK}.npz" in read_manifest(cls.folder)["files"]
 
-    def source_in_target_look(self, size: Size, fit: Fit, limits: Limits) -> SourceSplits:
-        """The source splits, row by row with their labels, as the target's look shows them: what a perfect refiner
-        would make.
-
-        Raises
-        ------
-        DataError: it does not ship for this pair (``bench data render`` makes it).
-        """
-        return SourceSplits(
-            *(self._set(split, size, fit, limits, TARGET_LOOK) for split in ("source_train", "source_val"))
-        )
-
-    def _set(self, split: str, size: Size, fit: Fit, limits: Limits, look: str = "") -> ImageSet:
+    def _set(self, split: str, size: Size, fit: Fit, limits: Limits) -> ImageSet:
         n_images = self.counts(limits)[split]
         packed = read_split(self.folder, split, n_images)
         columns = packed.columns
-        if look:
-            columns = columns | read_split(self.folder, split + look, n_images).columns
+        if split.startswith("source") and self.has_target_look():
+            look = read_split(self.folder, split + TARGET_LOOK, n_images).columns["image"]
+            columns = columns | {"in_target_look": look}
         if split == "target_test":
             image = _each(fitting.fit_image, columns["image"], size, fit)
             native_size = np.tile(np.array(self.generator.size), (n_images, 1))
@@ -131,6 +123,7 @@ def fitted(columns: dict[str, np.ndarray], native_size: Size, size: Size, fit: F
         return columns
     of_pixels = {
         "image": fitting.fit_image,
+        "in_target_look": fitting.fit_image,
         "mask": fitting.fit_mask,
         "foreground": fitting.fit_mask,
         "depth_m": fitting.fit_depth,

@@ -15,7 +15,9 @@ ahead has cx = W/2. Column u belongs to bin ⌊u·C/W⌋.
 A vehicle drives towards the bin with the largest *predicted* distance. Only bins with a true distance are on offer:
 what happens in the others is unknown, so that they can neither be held against a model (the horizon is often the best
 choice) nor be a refuge for it. The choice is collision-free if d ≥ d_safe in that bin and in those of its two
-neighbours that exist and are not ignored: a vehicle is wider than a bin. Of equal predictions the leftmost is chosen.
+neighbours that exist and are not ignored: a vehicle is wider than a bin. Of equal predictions, the bin whose lower
+neighbour is predicted highest is taken, then the leftmost. The truth as prediction is not bound to be perfect: a scene
+may have no free direction, or its farthest bin a near neighbour.
 """
 
 from __future__ import annotations
@@ -92,7 +94,11 @@ def collision_free(predicted_m: np.ndarray, true_m: np.ndarray, safe_m: float) -
     """
     _check_pair(predicted_m, true_m)
     known = true_m > 0
-    chosen = np.where(known, predicted_m, -np.inf).argmax(axis=1)
+    beside = np.pad(np.where(known, predicted_m, np.inf), ((0, 0), (1, 1)), constant_values=np.inf)
+    lower = np.minimum(beside[:, :-2], beside[:, 2:])
+    offered = np.where(known, predicted_m, -np.inf)
+    largest = offered == offered.max(axis=1, keepdims=True)
+    chosen = np.where(largest, lower, -np.inf).argmax(axis=1)
     blocked = np.pad(known & (true_m < safe_m), ((0, 0), (1, 1)))
     n_blocked = np.take_along_axis(blocked, chosen[:, None] + np.arange(3), axis=1).sum(axis=1)
     return (known.sum(axis=1) > 0) & (n_blocked == 0)

@@ -28,6 +28,14 @@ class ReportPaths:
     tables: tuple[Table, ...]
 
 
+def tables_of(records: Sequence[Record]) -> tuple[Table, ...]:
+    """The leaderboard's tables of some records, without writing anything."""
+    from bench.report.frame import cell_frame
+    from bench.report.leaderboard import leaderboard
+
+    return tuple(leaderboard(cell_frame(records)))
+
+
 def write_report(records: Sequence[Record], folder: Path) -> ReportPaths:
     """Write ``leaderboard.md``, ``leaderboard.csv``, ``cells.csv`` and ``leaderboard.html``.
 

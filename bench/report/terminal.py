@@ -57,6 +57,19 @@ def print_report(tables: Sequence[Table], console: Console) -> None:
         say("")
 
 
+def print_findings(tables: Sequence[Table], console: Console) -> None:
+    """One line a table, where there are several: each has been printed in full as it was completed."""
+    from rich.text import Text
+
+    if len({(table.pair, table.task, table.model, table.budget) for table in tables}) < 2:
+        return
+    console.print("Findings", style="bold")
+    for table in tables:
+        line = f"{table.title}: {headline(table)}"
+        console.print(Text(_printable(line.replace("`", ""), console)), soft_wrap=False)
+    console.print("")
+
+
 def fitting(columns: Sequence[Column], rows: Sequence[Row], table: Table, width: int) -> tuple[list[Column], bool]:
     """The columns that fit into ``width``, lowest priority left out first, and whether they do.
 

@@ -2,8 +2,9 @@
 
     (B, 3, H, W) in [−1, 1] → encoder, 1/2 … 1/32 → five decoder blocks [256, 128, 64, 32, 16] → conv3 [1], tanh
 
-U-Net: Ronneberger et al., MICCAI 2015, as the package builds it, 5,614,929 parameters. The encoder is the one whose
-ImageNet weights are bundled, and they saw RGB in −1..1 too. The package's own downloads are never used.
+U-Net: Ronneberger et al., MICCAI 2015, as the package builds it, 5,614,929 parameters; 412,160 of them belong to the
+encoder's last convolution, which only its classifier would use. The encoder is the one whose ImageNet weights are
+bundled, and they saw RGB in −1..1 too. The package's own downloads are never used.
 """
 
 from __future__ import annotations

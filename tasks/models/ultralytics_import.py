@@ -2,8 +2,9 @@
 
 Its import writes a settings file, asks DNS whether it is online, logs to standard output, and sets for the whole
 process: environment variables, warning filters, NumPy's and torch's print options, OpenCV's thread count, the levels
-of two loggers, ``torch.save`` and ``PIL.Image.open`` (on Windows, some of OpenCV's functions too). Here it runs offline,
-with its settings in a temporary folder that is gone when it is done; setters do nothing meanwhile, all else is put back.
+of two loggers, ``torch.save`` and ``PIL.Image.open`` (on Windows, some of OpenCV's functions too). Here it runs
+offline, with its settings in a temporary folder that is gone when it is done; setters do nothing meanwhile, and all
+else is put back.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ downloaded. Neither version of YOLOv3 has anchors, objectness or the loss of the
     decode   expected distances → boxes; sigmoid scores, one detection per cell and class; suppression at IoU 0.7 in
              a class. Suppression is torchvision's: that of ultralytics stops after a time limit and then loses boxes
 
-The loss and all of detection are computed in float32, under autocast too. It uses none of ultralytics' trainer, augmentation
-(mosaic), moving average of weights or data loading.
+The loss and all of detection are computed in float32, under autocast too. Of ultralytics' trainer nothing is used: no
+mosaic, no moving average of weights, no data loading.
 """
 
 from __future__ import annotations

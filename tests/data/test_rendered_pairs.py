@@ -79,7 +79,7 @@ def test_a_pair_takes_its_facts_from_its_generator(pair: RenderedPair) -> None:
     assert pair.class_names == Objects.class_names
     assert pair.depth_range_m == Objects.depth_range_m
     labels = {"class_id", "quaternion", "foreground", "depth_m", "mask", "boxes", "box_class"}
-    assert pair.source_labels == pair.target_labels == labels
+    assert pair.target_labels == labels
     assert pair.stand_in
     assert pair.redistributable
     assert pair.size("pose", "light") == (SIDE, SIDE)
@@ -126,11 +126,27 @@ def test_training_labels_follow_the_image_and_test_labels_stay_native(pair: Rend
             np.testing.assert_allclose(values(test, name), rows, rtol=1e-3)
 
 
-def test_the_source_in_the_targets_look_has_the_sources_labels(pair: RenderedPair) -> None:
-    assert pair.has_target_look()
-    plain, truth = (read((SIDE, SIDE), "resize", Limits()) for read in (pair.source, pair.source_in_target_look))
-    np.testing.assert_array_equal(values(truth.train, "image"), 255 - values(plain.train, "image"))
-    np.testing.assert_array_equal(values(truth.val, "class_id"), values(plain.val, "class_id"))
+def test_the_source_s_layouts_come_in_the_target_s_look_too(pair: RenderedPair) -> None:
+    assert pair.source_labels == pair.target_labels | {"in_target_look"}
+    splits = pair.source((SIDE, SIDE), "resize", Limits())
+    for images in (splits.train, splits.val):
+        np.testing.assert_array_equal(values(images, "in_target_look"), 255 - values(images, "image"))
+    assert "in_target_look" not in pair.target((SIDE, SIDE), "resize", Limits()).train.columns
+    larger = pair.source((2 * SIDE, SIDE), "letterbox", Limits()).train
+    assert values(larger, "in_target_look").shape == values(larger, "image").shape
+
+
+def test_a_pair_that_does_not_ship_the_look_says_so(pair: RenderedPair) -> None:
+    path = pair.folder / MANIFEST
+    manifest = json.loads(path.read_text())
+    manifest["files"] = {name: file for name, file in manifest["files"].items() if TARGET_LOOK not in name}
+    path.write_text(json.dumps(manifest))
+
+    class Without(type(pair)):
+        pass
+
+    assert Without.source_labels == Without.target_labels
+    assert "in_target_look" not in Without().source((SIDE, SIDE), "resize", Limits()).train.columns
 
 
 def test_a_packed_set_of_another_version_is_refused(pair: RenderedPair) -> None:

@@ -1,22 +1,12 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from bench.adversarial import Batch
 from bench.testing import check_refiner
 from refiners.cyclegan import CycleGame, CycleGAN, Params
-
-
-class Affine(nn.Module):
-    """``factor`` x + ``shift``: a generator or a discriminator that can be computed by hand."""
-
-    def __init__(self, factor: float, shift: float) -> None:
-        super().__init__()
-        self.factor, self.shift = factor, shift
-
-    def forward(self, images):
-        return self.factor * images + self.shift
 
 
 @pytest.fixture
@@ -25,9 +15,9 @@ def batch() -> Batch:
     return Batch(source, target, {})
 
 
-def game(**params) -> CycleGame:
-    generators = Affine(0.8, 0.1), Affine(1.3, -0.2)
-    return CycleGame(generators, (Affine(0.5, 0.2), Affine(0.7, 0.1)), Params(**params), torch.Generator())
+@pytest.fixture
+def game(affine_networks) -> Callable[..., CycleGame]:
+    return lambda **params: CycleGame(affine_networks(), Params(**params), torch.Generator())
 
 
 def test_keeps_the_contract():
@@ -35,7 +25,7 @@ def test_keeps_the_contract():
 
 
 @pytest.mark.parametrize("identity", [0.5, 0.0])
-def test_generator_loss_is_the_paper_s(batch, identity):
+def test_generator_loss_is_the_paper_s(game, batch, identity):
     x, y = batch.source.numpy(), batch.target.numpy()
     fake_y, fake_x = 0.8 * x + 0.1, 1.3 * y - 0.2
     want = np.mean((0.5 * fake_y + 0.2 - 1) ** 2) + np.mean((0.7 * fake_x + 0.1 - 1) ** 2)
@@ -47,7 +37,7 @@ def test_generator_loss_is_the_paper_s(batch, identity):
     np.testing.assert_allclose(fakes[1], fake_x)
 
 
-def test_discriminator_loss_is_the_paper_s(batch):
+def test_discriminator_loss_is_the_paper_s(game, batch):
     x, y = batch.source.numpy(), batch.target.numpy()
     fake_y, fake_x = 0.8 * x + 0.1, 1.3 * y - 0.2
     want = (np.mean((0.5 * y + 0.2 - 1) ** 2) + np.mean((0.5 * fake_y + 0.2) ** 2)) / 2
@@ -56,7 +46,7 @@ def test_discriminator_loss_is_the_paper_s(batch):
     assert playing.discriminator_loss(batch, playing.fakes(batch)).item() == pytest.approx(want)
 
 
-def test_old_fakes_come_back_through_a_pool_of_each_domain(batch):
+def test_old_fakes_come_back_through_a_pool_of_each_domain(game, batch):
     """With a pool of two, the third step onwards may show fakes of the first."""
     playing = game(pool=2)
     shown = []
@@ -69,11 +59,12 @@ def test_old_fakes_come_back_through_a_pool_of_each_domain(batch):
     assert all(min(pair) >= 0 for pair in values)
 
 
-def test_a_discriminator_that_cannot_tell_has_the_loss_of_chance(batch):
-    blind = CycleGame((Affine(1, 0), Affine(1, 0)), (Affine(0, 0.5), Affine(0, 0.5)), Params(), torch.Generator())
+def test_a_discriminator_that_cannot_tell_has_the_loss_of_chance(affine_networks, batch):
+    blind = CycleGame(affine_networks(d_y=(0, 0.5), d_x=(0, 0.5)), Params(), torch.Generator())
     assert blind.discriminator_loss(batch, blind.fakes(batch)).item() == pytest.approx(CycleGame.chance)
 
 
 def test_sizes_of_the_fit_are_kept(fit, photographs):
     refiner = fit(CycleGAN(), photographs)
     assert refiner.state_dict()["sizes"].tolist() == [12, 3, 1, 1]
+    assert refiner.images_seen == 1

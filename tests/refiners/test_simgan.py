@@ -94,7 +94,7 @@ def test_a_single_image_has_no_history():
 
 def test_three_phases_in_the_paper_s_proportions(photographs, fit, monkeypatch):
     phases = []
-    monkeypatch.setattr(simgan, "play", lambda game, source, target, asked, *rest: phases.extend(asked))
+    monkeypatch.setattr(simgan, "play", lambda game, source, target, asked, *rest, **more: phases.extend(asked))
     monkeypatch.setattr(simgan, "rounds_of", lambda *of: 10_000)
     fit(SimGAN(), photographs)
     assert phases == [Phase(1000, 1, 0), Phase(200, 0, 1), Phase(10_000, 2, 1)]

@@ -29,6 +29,7 @@ from PIL import Image
 
 from bench.api import UserError
 from bench.data.render import sensor, trace
+from bench.data.render.haze import hazed
 from bench.data.render.scene import LOOKS, Camera, Generator, Look
 
 GENERATORS = {"objects": "Objects", "street": "StreetGenerator", "indoor": "Indoor", "vending": "Vending"}
@@ -215,9 +216,13 @@ def _layout(generator: Generator, settings: Settings, index: int) -> tuple[Any, 
 def _radiance(
     generator: Generator, settings: Settings, layout: Any, camera: Camera, index: int, look: Look
 ) -> np.ndarray:
-    scene, _ = generator.scene(layout, look, _stream(settings, index, f"scene {look}"))
+    scene, parts = generator.scene(layout, look, _stream(settings, index, f"scene {look}"))
     paths = int(_stream(settings, index, f"paths {look}").integers(2**31))
-    return trace.radiance(scene, generator.integrator(look), camera, settings.samples[look], paths)
+    radiance = trace.radiance(scene, generator.integrator(look), camera, settings.samples[look], paths)
+    if look == "source" or generator.extinction_per_m is None:
+        return radiance
+    extinction_per_m = _stream(settings, index, "haze").uniform(*generator.extinction_per_m)
+    return hazed(radiance, trace.label_buffers(scene, parts, camera).depth_m, extinction_per_m)
 
 
 def _stream(settings: Settings, index: int, purpose: str) -> np.random.Generator:

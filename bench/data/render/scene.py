@@ -120,6 +120,7 @@ class Generator(ABC):
     obstacle_band_m: heights above the floor (low, high) between which a surface is an obstacle, or ``None``.
     samples: samples a pixel of each look; at least 64 for the target, so that the gap is look, not noise.
     columns: label and geometry columns that :meth:`labels` makes.
+    extinction_per_m: range of the haze over the target (:mod:`bench.data.render.haze`), or ``None``.
     empty_class: mask value where no labelled shape is (the sky's id, say).
     min_box_px: an instance with fewer visible pixels gets no box.
     """
@@ -133,6 +134,7 @@ class Generator(ABC):
     obstacle_band_m: ClassVar[tuple[float, float] | None] = None
     samples: ClassVar[Mapping[Look, int]]
     columns: ClassVar[tuple[str, ...]]
+    extinction_per_m: ClassVar[tuple[float, float] | None] = None
     empty_class: ClassVar[int] = IGNORE
     min_box_px: ClassVar[int] = 12
 

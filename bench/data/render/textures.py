@@ -144,13 +144,14 @@ def speckles(
 def _perlin(rng: np.random.Generator, side: int, down: int, along: int) -> np.ndarray:
     """One octave of periodic gradient noise with ``down`` × ``along`` cells."""
     angle = rng.uniform(0, 2 * np.pi, (down, along))
+    cos, sin = np.cos(angle), np.sin(angle)
     y, x = np.arange(side) / side * down, np.arange(side) / side * along
     row, column = y.astype(int), x.astype(int)
     fy, fx = (y - row)[:, None], (x - column)[None, :]
 
     def corner(dy: int, dx: int) -> np.ndarray:
-        a = angle[np.ix_((row + dy) % down, (column + dx) % along)]
-        return np.cos(a) * (fx - dx) + np.sin(a) * (fy - dy)
+        cell = np.ix_((row + dy) % down, (column + dx) % along)
+        return cos[cell] * (fx - dx) + sin[cell] * (fy - dy)
 
     wx, wy = (f**3 * (f * (6 * f - 15) + 10) for f in (fx, fy))  # Perlin's fifth-degree fade
     top = corner(0, 0) * (1 - wx) + corner(0, 1) * wx

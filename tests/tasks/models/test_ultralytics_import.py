@@ -14,9 +14,10 @@ from tasks.models.ultralytics_import import ultralytics_module
 pytest.importorskip("ultralytics")
 
 FRESH = """
-import json, logging, os, random, sys, threading, warnings
+import json, logging, os, random, sys, tempfile, threading, warnings
 import cv2, numpy, PIL.Image, torch, torchvision
 torch.set_num_threads(1)
+tempfile.gettempdir()  # looks for a folder it can write to, by writing
 seen = []
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 MOVES = ("os.mkdir", "os.rename", "os.link", "os.symlink", "os.truncate", "os.system", "os.fork", "os.exec")

@@ -171,7 +171,7 @@ def test_any_working_size_is_padded_and_detections_stay_inside(width: int, heigh
 
 
 def test_suppression_worked_out_by_hand() -> None:
-    """Of two boxes at IoU 0.8 the surer stays, unless of another class; outside the image or below 0.01 nothing does."""
+    """At IoU 0.8 the surer stays, unless of another class; outside the image or below 0.01 nothing does."""
     boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 8], [20, 20, 40, 30], [50, 0, 60, 10]])
     scores = torch.tensor([[0.6, 0.3], [0.7, 0.005], [0.0, 0.5], [0.9, 0.9]])
     found = _suppress(boxes, scores, (25, 45))
