@@ -1,18 +1,24 @@
 """T2Net: its losses by hand, its contract, and what it leaves alone."""
 
+from functools import partial
+from pathlib import Path
+
+import depth_toys
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from bench.adversarial import Batch, ImagePool
-from bench.api import Budget, FitContext, LabelSpace, ModelParams, UserError
-from bench.data.imageset import ImageSet
+from bench.adversarial import Batch, ImagePool, Phase
+from bench.api import Budget, FitContext, LabelSpace, ModelParams, Refiner, UserError
+from bench.registry import Registry
 from bench.testing import check_refiner, toy_images
+from refiners import t2net
 from refiners.cyclegan import CycleGAN
 from refiners.cyclegan import Params as CycleParams
 from refiners.t2net import CLAMP, DepthGame, Features, Params, T2Net, smoothness
 from tasks.depth import Depth
+from toy_runs import InlineRun, toy_suite
 
 
 class Body(nn.Module):
@@ -161,30 +167,74 @@ def test_refuses_a_network_without_bottleneck():
 # --------------------------------------------------------------------------------------------- what it leaves alone
 
 
-SIZE = 32
-SPACE = LabelSpace(class_names=("a", "b", "c"), width=SIZE, height=SIZE, depth_range_m=(0.5, 4.0))
-
-
-@pytest.fixture(scope="module")
-def fitted() -> tuple[T2Net, ImageSet, ImageSet]:
-    """Fitted at budget light to toy images, with the source and the target."""
-    source, target = toy_images(64, SIZE, SIZE, seed=1), toy_images(64, SIZE, SIZE, seed=2)
-    refiner = T2Net()
-    refiner.fit(source.only(frozenset({"depth_m"})), target.unlabelled(), BUDGET, context_of())
-    return refiner, source, target
-
-
+SIZE = depth_toys.SIDE
 BUDGET = Budget(name="light", train_steps=200, batch_size=8)
+SPACE = LabelSpace(class_names=("a", "b", "c"), width=SIZE, height=SIZE, depth_range_m=(0.5, 4.0))
 
 
 def context_of() -> FitContext:
     random, task = torch.Generator().manual_seed(0), Depth()
-    return FitContext(
-        random,
-        torch.device("cpu"),
-        lambda step, n_steps, loss: None,
-        build=lambda: task.build("t2net_depth_light", ModelParams(), SPACE, random),
-        loss=task.loss,
-        predict=task.predict,
-        space=SPACE,
+    build = partial(task.build, "t2net_depth_light", ModelParams(), SPACE, random)
+    given = {"build": build, "loss": task.loss, "predict": task.predict, "space": SPACE}
+    return FitContext(random, torch.device("cpu"), lambda step, n_steps, loss: None, **given)
+
+
+def off(images: np.ndarray) -> float:
+    """How far the mean colour is from the target's, in levels."""
+    target = depth_toys.squares(64, (0.3, 0.5, 1.0), seed=2).columns["image"].array
+    return float(np.abs(images.mean(axis=(0, 1, 2)) - target.mean(axis=(0, 1, 2))).mean())
+
+
+def change(refine, refiner: Refiner, images: np.ndarray) -> float:
+    """Mean absolute change, in levels."""
+    return float(np.abs(refine(refiner, images) * 255 - images).mean())
+
+
+@pytest.mark.slow
+def test_leaves_real_images_alone_and_predicts_their_depth(refine):
+    """FIGURES"""
+    source, target = depth_toys.squares(64, (1.0, 0.4, 0.3), seed=1), depth_toys.squares(64, (0.3, 0.5, 1.0), seed=2)
+    context = context_of()
+    refiner, free = T2Net(), CycleGAN(CycleParams(identity=0))
+    refiner.fit(source.only(frozenset({"depth_m"})), target.unlabelled(), BUDGET, context)
+    free.fit(source.only(frozenset()), target.unlabelled(), BUDGET, context_of())
+    real = target.columns["image"].array
+    translated = refine(refiner, source.columns["image"].array) * 255
+    held, moved = change(refine, refiner, real), change(refine, free, real)
+    network = context.build()
+    network.load_state_dict(refiner.predictor())
+    with torch.no_grad():
+        inputs = {"image": torch.from_numpy(real).permute(0, 3, 1, 2) / 255}
+        found_m = context.predict(network.eval(), inputs)["depth_m"].astype(np.float64)
+    true_m = target.columns["depth_m"].array
+    error_m, guess_m = (float(np.abs(depth_m - true_m).mean()) for depth_m in (found_m, np.median(true_m)))
+    print(f"real images change by {held:.1f} levels, cyclegan's by {moved:.1f}; depth is off by {error_m:.2f} m")
+    print(
+        f"colours: {off(source.columns['image'].array):.1f} -> {off(translated):.1f} levels off; guess {guess_m:.2f} m"
     )
+    assert held < 0.6 * moved
+    assert error_m < 0.7 * guess_m
+
+
+def test_separate_training_keeps_the_translator_while_the_depth_network_learns(monkeypatch):
+    """Phases of equal length, the second without discriminator steps; discriminators step in every fifth round."""
+    asked = []
+    monkeypatch.setattr(t2net, "play", lambda game, source, target, phases, *rest: asked.extend(phases) or 0)
+    source, target = toy_images(2, SIZE, SIZE, seed=1), toy_images(2, SIZE, SIZE, seed=2)
+    T2Net(Params(separate=True)).fit(source.only(frozenset({"depth_m"})), target.unlabelled(), BUDGET, context_of())
+    n_rounds = t2net.SIZES["light"].rounds
+    assert asked == [Phase(n_rounds, d_every=5), Phase(n_rounds, d_steps=0)]
+
+
+def test_refuses_a_task_without_a_depth_network(run_inline):
+    """Planning refuses pairs without depth; a fit, other tasks' networks."""
+    with pytest.raises(UserError, match="depth_m"):
+        run_inline(toy_suite(arms=["end_to_end"], refiners=["t2net"]))
+
+
+def test_the_end_to_end_arm_runs_through_a_suite(tmp_path):
+    """Fit, store, load into the task's network, score."""
+    suite = toy_suite(pair="toy_depth", task="depth", arms=["end_to_end"], refiners=["t2net"], seeds=1, train_steps=2)
+    run = InlineRun(suite, tmp_path, Registry([Path(depth_toys.__file__)]))
+    assert run.listener.failures == {}
+    assert [arm for _, arm, _, _ in run.scores if arm == "end_to_end"] == ["end_to_end"]

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
@@ -19,7 +21,7 @@ def test_the_paper_s_generator_by_hand():
 @pytest.mark.parametrize(("side", "widths"), [(32, [64, 128, 256, 512]), (64, [64, 128, 256, 512, 1024])])
 def test_the_paper_s_discriminators_by_hand(side, widths):
     """They end at 4×4; batch norm in all layers but the first."""
-    inner = sum(9 * n_in * n_out + 2 * n_out for n_in, n_out in zip(widths, widths[1:], strict=False))
+    inner = sum(9 * n_in * n_out + 2 * n_out for n_in, n_out in pairwise(widths))
     assert n_parameters(ImageDiscriminator(side, side)) == (9 * 3 * 64 + 64) + inner + (16 * widths[-1] + 1)
 
 
