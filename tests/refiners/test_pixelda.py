@@ -1,5 +1,9 @@
 """PixelDA: its losses by hand, its contract, and what a toy with known answers shows."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -174,65 +178,79 @@ def build() -> nn.Module:
         return Bars()
 
 
-@pytest.fixture(scope="module")
-def source() -> dict[str, np.ndarray]:
-    return inked(400, 1, shifted=False)
+SOURCE, TARGET = inked(400, 1, shifted=False), inked(400, 2, shifted=True)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fit at budget light, the source as it refines it, (N, 16, 16, 3) uint8, and PMSE over its foreground."""
+
+    refiner: PixelDA
+    made: np.ndarray
+    error: float
 
 
 @pytest.fixture(scope="module")
-def target() -> dict[str, np.ndarray]:
-    return inked(400, 2, shifted=True)
+def fit_with() -> Callable[[float], Fit]:
+    @cache
+    def run(similarity: float) -> Fit:
+        source = ImageSet.from_arrays(**SOURCE)
+        random, cpu = torch.Generator().manual_seed(0), torch.device("cpu")
+        context = FitContext(random, cpu, lambda step, n_steps, loss: None, build=build, loss=task_loss)
+        refiner = PixelDA(Params(similarity=similarity))
+        unlabelled = ImageSet.from_arrays(image=TARGET["image"]).unlabelled()
+        refiner.fit(source, unlabelled, Budget(name="light", train_steps=400, batch_size=32), context)
+        made = np.concatenate(list(refine_images(refiner, source, "source_train", 0, 64, lambda done, total: None)))
+        signed = (torch.from_numpy(images).permute(0, 3, 1, 2) / 127.5 - 1 for images in (SOURCE["image"], made))
+        return Fit(refiner, made, pairwise_error(*signed, torch.from_numpy(SOURCE["foreground"])).item())
 
-
-def refined(params: Params, source: dict[str, np.ndarray], target: dict[str, np.ndarray]) -> tuple[PixelDA, np.ndarray]:
-    """Fitted at budget light, and the source as it refines it, (N, 16, 16, 3) uint8."""
-    images = ImageSet.from_arrays(**source)
-    random, cpu = torch.Generator().manual_seed(0), torch.device("cpu")
-    context = FitContext(random, cpu, lambda step, n_steps, loss: None, build=build, loss=task_loss)
-    refiner = PixelDA(params)
-    unlabelled = ImageSet.from_arrays(image=target["image"]).unlabelled()
-    refiner.fit(images, unlabelled, Budget(name="light", train_steps=400, batch_size=32), context)
-    blocks = refine_images(refiner, images, "source_train", 0, 64, lambda done, total: None)
-    return refiner, np.concatenate(list(blocks))
+    return run
 
 
 def two_sample_accuracy(first: np.ndarray, second: np.ndarray) -> float:
-    """Cross-validated accuracy of a linear classifier of means and spreads of the channels; 0.5: it cannot tell."""
+    """Cross-validated accuracy of a linear classifier of an image's mean colour; 0.5: it cannot tell them apart."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import cross_val_score
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
-    images = np.concatenate([first, second]) / 255
-    features = np.concatenate([images.mean(axis=(1, 2)), images.std(axis=(1, 2))], axis=1)
+    colours = np.concatenate([first, second]).mean(axis=(1, 2)) / 255
     labels = np.arange(2).repeat([len(first), len(second)])
-    return float(cross_val_score(make_pipeline(StandardScaler(), LogisticRegression()), features, labels, cv=5).mean())
+    return float(cross_val_score(LogisticRegression(C=100), colours, labels, cv=5).mean())
 
 
-def error_on_foreground(source: dict[str, np.ndarray], made: np.ndarray) -> float:
-    images = (torch.from_numpy(x).permute(0, 3, 1, 2) / 127.5 - 1 for x in (source["image"], made))
-    return pairwise_error(*images, torch.from_numpy(source["foreground"])).item()
+def distance(first: np.ndarray, second: np.ndarray) -> float:
+    """Mean absolute difference in levels, of the means of 4×4 pixels."""
+    means = [images.reshape(-1, 4, 4, 4, 4, 3).mean(axis=(2, 4)) for images in (first, second)]
+    return float(np.abs(means[0] - means[1]).mean())
 
 
 @pytest.mark.slow
-def test_learns_a_known_shift_and_a_classifier_for_it(source, target):
-    """FIGURES"""
-    refiner, made = refined(Params(), source, target)
-    before, after = (two_sample_accuracy(images, target["image"]) for images in (source["image"], made))
+def test_learns_a_known_shift_of_colours(fit_with):
+    """Measured: from 52.0 to 28.8 levels off the true translation; two-sample accuracy from 1.00 to 0.78."""
+    red, green, blue = np.moveaxis(SOURCE["image"].astype(np.float64), -1, 0)
+    true = np.stack([green, blue, 255 - red], axis=-1)
+    assert two_sample_accuracy(true, TARGET["image"]) < 0.55
+    assert two_sample_accuracy(SOURCE["image"], TARGET["image"]) > 0.99
+    made = fit_with(0.0).made
+    print(f"{distance(SOURCE['image'], true):.1f} -> {distance(made, true):.1f} levels off")
+    print(f"two-sample accuracy -> {two_sample_accuracy(made, TARGET['image']):.3f}")
+    assert distance(made, true) < 0.7 * distance(SOURCE["image"], true)
+    assert two_sample_accuracy(made, TARGET["image"]) < 0.9
+
+
+@pytest.mark.slow
+def test_the_predictor_classifies_the_target(fit_with):
+    """Measured: 1.00 of the target, a third of which is chance."""
     network = build()
-    network.load_state_dict(refiner.predictor())
+    network.load_state_dict(fit_with(0.0).refiner.predictor())
     with torch.no_grad():
-        images = torch.from_numpy(target["image"]).permute(0, 3, 1, 2) / 255
+        images = torch.from_numpy(TARGET["image"]).permute(0, 3, 1, 2) / 255
         found = network.eval()({"image": images}).argmax(dim=1).numpy()
-    accuracy = float((found == target["class_id"]).mean())
-    print(f"two-sample accuracy {before:.3f} -> {after:.3f}; accuracy on the target {accuracy:.3f}")
-    assert after < before - 0.1
-    assert accuracy > 0.9
+    assert (found == TARGET["class_id"]).mean() > 0.9
 
 
 @pytest.mark.slow
-def test_similarity_keeps_the_foreground(source, target):
-    """FIGURES"""
-    errors = [error_on_foreground(source, refined(Params(similarity=w), source, target)[1]) for w in (0.0, 50.0)]
-    print(f"PMSE {errors[0]:.4f} without, {errors[1]:.4f} with")
-    assert errors[1] < 0.5 * errors[0]
+def test_similarity_keeps_the_foreground(fit_with):
+    """Measured: PMSE of 0.107 without, 0.056 with."""
+    without, with_it = fit_with(0.0).error, fit_with(5.0).error
+    print(f"PMSE {without:.4f} without, {with_it:.4f} with")
+    assert with_it < 0.7 * without
