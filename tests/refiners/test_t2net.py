@@ -206,7 +206,7 @@ def fitted(params: Params) -> T2Net:
 def test_leaves_real_images_alone_and_predicts_their_depth(refine):
     """FIGURES"""
     real, synthetic = TARGET.columns["image"].array, SOURCE.columns["image"].array
-    refiner, free = fitted(Params()), fitted(Params(identity=0))
+    refiner, free = (fitted(Params(adversarial=10, identity=weight)) for weight in (100.0, 0.0))
     held, moved = (float(np.abs(refine(one, real) * 255 - real).mean()) for one in (refiner, free))
     before, after = (
         np.abs((x.astype(np.float32) - real).mean(axis=(0, 1, 2))).mean()
@@ -218,20 +218,21 @@ def test_leaves_real_images_alone_and_predicts_their_depth(refine):
         inputs = {"image": torch.from_numpy(real).permute(0, 3, 1, 2) / 255}
         found_m = Depth().predict(network.eval(), inputs)["depth_m"].astype(np.float64)
     error_m = np.abs(found_m - TARGET.columns["depth_m"].array).mean()
+    constant_m = np.abs(3.0 - TARGET.columns["depth_m"].array).mean()
     print(f"real images change by {held:.1f} levels, {moved:.1f} without the identity; depth is off by {error_m:.2f} m")
     print(f"the mean colour of refined images is off the target's by {after:.1f} levels, {before:.1f} before")
     assert held < 0.5 * moved
     assert after < 0.5 * before
-    assert error_m < 0.3
+    assert error_m < 0.8 * constant_m
 
 
 def test_separate_training_keeps_the_translator_while_the_depth_network_learns(monkeypatch):
-    """Phases of equal length, the second without discriminator steps; discriminators step in every fifth round."""
+    """Phases of equal length, the second without discriminator steps."""
     asked = []
     monkeypatch.setattr(t2net, "play", lambda game, source, target, phases, *rest: asked.extend(phases) or 0)
     fitted(Params(separate=True))
     n_rounds = t2net.SIZES["light"].rounds
-    assert asked == [Phase(n_rounds, d_every=5), Phase(n_rounds, d_steps=0)]
+    assert asked == [Phase(n_rounds), Phase(n_rounds, d_steps=0)]
 
 
 def test_refuses_a_task_without_a_depth_network(run_inline):
