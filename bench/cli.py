@@ -206,7 +206,8 @@ def list_(plugin: PluginOption = None) -> None:
             except UserError as error:
                 show(name, f"not available: {error}")
                 continue
-            show(name, (inspect.getdoc(cls) or "").partition("\n")[0])
+            first_line = (inspect.getdoc(cls) or "").partition("\n")[0]
+            show(name, first_line.partition("; see")[0].rstrip("."))
             if issubclass(cls, Task):
                 for model in cls().models().values():
                     show(f"  {model.name}", model.summary)

@@ -41,7 +41,7 @@ def test_help_loads_no_torch():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "quik"], "no suite 'quik'; did you mean 'quick'? Available: digits, quick, smoke"),
+        (["run", "quik"], "no suite 'quik'; did you mean 'quick'? Available: digits, mini, quick, smoke"),
         (["plan", "gone.yaml"], "no suite file gone.yaml"),
         (["report", "nowhere"], "no records in nowhere/records"),
         (["run", "smoke", "--out", str(TOYS)], "File exists"),
@@ -228,7 +228,8 @@ def test_two_runs_share_a_store_and_the_work(tmp_path):
 def test_list_shows_everything_with_a_line_on_each(cli):
     shown = cli("list", "--plugin", str(TOYS))
     assert shown.returncode == 0, shown.stderr
-    for name in ("quick", "smoke", "digits", "toy", "classification", "light_cnn", "pixelda_mnist", "fda", "gives_nan"):
+    names = "quick mini smoke digits street toy classification light_cnn pixelda_mnist pose yolov3 fda gives_nan"
+    for name in names.split():
         lines = [line for line in shown.stdout.splitlines() if line.split()[:1] == [name]]
         assert lines
         assert all(len(line.split()) > 2 for line in lines)

@@ -151,8 +151,9 @@ def read_split(
 
 def _encoder(name: str, depth_range_m: Range | None, lossless: bool) -> Callable[[np.ndarray], bytes] | None:
     if name == "image":
-        quality = 100 if lossless else WEBP_QUALITY
-        return lambda row: _bytes(Image.fromarray(row), "WEBP", lossless=lossless, quality=quality, method=6)
+        # Of lossless WebP, "quality" is the effort: the highest takes seconds an image, for a few per cent.
+        quality = 50 if lossless else WEBP_QUALITY
+        return lambda row: _bytes(Image.fromarray(row), "WEBP", lossless=lossless, quality=quality, method=4)
     if name == "foreground":
         return lambda row: _bytes(Image.fromarray(row), "PNG", optimize=True)
     if name == "mask":

@@ -21,8 +21,8 @@ from bench.jobs.work import Inputs, Work, digest_of
 from bench.store import Entry
 
 VERSION = 2
-BYTES_PER_PIXEL = 9
-"""An image, a mask, a foreground and a depth: what the richest embedded pairs store."""
+BYTES_PER_PIXEL = 12
+"""An image, the same in the target's look, a mask, a foreground and a depth: what the richest embedded pairs store."""
 
 
 class Spec(Frozen):

@@ -2,9 +2,9 @@
 
     (B, 3, H, W) in [−1, 1] → encoder, 1/2 … 1/32 → five decoder blocks [256, 128, 64, 32, 16] → conv3 [1], tanh
 
-U-Net: Ronneberger et al., MICCAI 2015, as the package builds it, 5,614,929 parameters; 412,160 of them belong to the
-encoder's last convolution, which only its classifier would use. The encoder is the one whose ImageNet weights are
-bundled, and they saw RGB in −1..1 too. The package's own downloads are never used.
+U-Net: Ronneberger et al., MICCAI 2015, as the package builds it, 5,198,161 parameters. The encoder is timm's own
+(:mod:`tasks.models.smp_segmenter` says why), whose ImageNet weights are bundled; they saw RGB in −1..1 too. The
+package's own downloads are never used.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import segmentation_models_pytorch as smp
 from torch import Tensor
 
 from bench.weights import BUNDLED_MODEL
+from tasks.models.deeplab_v2 import LITE0_HEADS
 from tasks.models.depth_network import DepthBody
 from tasks.models.initial_weights import load_pretrained
-
-ENCODER = "timm-tf_efficientnet_lite0"
+from tasks.models.smp_segmenter import ENCODER
 
 
 class SmpDepth(DepthBody):
@@ -37,7 +37,7 @@ class SmpDepth(DepthBody):
         super().__init__()
         self.unet = smp.Unet(ENCODER, encoder_weights=None, classes=1, activation="tanh")
         self.bottleneck = self.unet.decoder.center
-        load_pretrained(self.unet.encoder, BUNDLED_MODEL, pretrained, heads=("classifier",))
+        load_pretrained(self.unet.encoder.model, BUNDLED_MODEL, pretrained, heads=LITE0_HEADS)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         return (self.unet(image)[:, 0],)

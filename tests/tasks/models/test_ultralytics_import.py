@@ -1,5 +1,6 @@
 """What importing and using ultralytics does to the process and the machine, seen from a fresh one."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -11,7 +12,8 @@ import pytest
 from bench.api import UserError
 from tasks.models.ultralytics_import import ultralytics_module
 
-pytest.importorskip("ultralytics")
+# Not importorskip: importing it here would change the whole process, and that is what is tested.
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("ultralytics") is None, reason="needs the extra yolo")
 
 FRESH = """
 import json, logging, os, random, sys, tempfile, threading, warnings

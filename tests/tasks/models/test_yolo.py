@@ -1,4 +1,5 @@
 import copy
+import importlib.util
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from tasks.detection import Detection
 from tasks.models.initial_weights import drawn_from
 from tasks.models.yolo import Yolo, _suppress, yolo
 
-pytest.importorskip("ultralytics")
+# Not importorskip: importing it here would change the whole process, and that is what is tested.
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("ultralytics") is None, reason="needs the extra yolo")
 
 TASK = Detection()
 COLOURS = np.array([[230, 25, 25], [25, 230, 25], [25, 25, 230]], np.uint8)

@@ -1,0 +1,38 @@
+"""Every task, with its default model, in every arm, on the pairs that ship; scores of two steps mean nothing."""
+
+import numpy as np
+import pytest
+
+from bench.registry import Registry
+from bench.suite import Suite
+from toy_runs import InlineRun
+
+ARMS = ["refined", "source_refined", "adabn", "real@8", "hybrid@8", "refined_hybrid@8:finetune", "oracle"]
+
+
+@pytest.mark.parametrize(
+    ("task", "pair"),
+    [
+        ("classification", "objects"),
+        ("pose", "objects"),
+        ("segmentation", "street"),
+        ("depth:cap_m=50,median_scaling=true", "street"),
+        ("detection", "street"),
+        ("segmentation:multi_scale=true", "indoor"),
+        ("depth", "indoor"),
+        ("avoidance", "indoor"),
+        ("detection", "vending"),
+    ],
+)
+def test_a_task_runs_in_every_arm_on_a_shipped_pair(task, pair, tmp_path):
+    table = {"pair": pair, "task": task, "seeds": 1, "refiners": ["histogram"], "arms": ARMS, "train_steps": 2}
+    limits = {"source_images": 24, "target_images": 16, "test_images": 8}
+    suite = Suite.model_validate({"name": "every", "title": "every", "tables": [{**table, "limits": limits}]})
+    done = InlineRun(suite, tmp_path, Registry())
+    assert done.listener.failures == {}
+    assert {record.cell.arm for record in done.outcome.records} == {"source", *ARMS}
+    for record in done.outcome.records:
+        assert record.cell.task == task
+        assert record.pair.stand_in
+        assert record.contributions.unpack().mean() == pytest.approx(record.primary.value)
+        assert np.isfinite([metric.value for metric in record.metrics]).all()
