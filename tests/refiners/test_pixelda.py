@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from bench.adversarial import Batch
-from bench.api import Budget, FitContext
+from bench.api import Budget, Checkpoint, FitContext
 from bench.data.imageset import ImageSet
 from bench.refining import refine_images
 from bench.testing import check_refiner
@@ -205,6 +205,37 @@ def fit_with() -> Callable[[float], Fit]:
         return Fit(refiner, made, pairwise_error(*signed, torch.from_numpy(SOURCE["foreground"])).item())
 
     return run
+
+
+class First(Checkpoint):
+    """Keeps the first state that is saved; resumes from ``saved``."""
+
+    def __init__(self, saved: dict[str, torch.Tensor] | None = None) -> None:
+        self.saved, self.first = saved, None
+
+    def load(self):
+        return self.saved
+
+    def save(self, state):
+        self.first = self.first or {name: tensor.clone() for name, tensor in state.items()}
+
+
+def test_a_killed_fit_goes_on_with_weights_that_are_still_shared(monkeypatch):
+    """From the checkpoint of round 20 of 40 on, to the same generator and the same task network."""
+    monkeypatch.setattr("bench.adversarial.CHECKPOINTS", (0.0, 1e9))
+    source = ImageSet.from_arrays(**SOURCE)
+    unlabelled = ImageSet.from_arrays(image=TARGET["image"]).unlabelled()
+    states, checkpoint = [], First()
+    for _ in range(2):
+        random, cpu = torch.Generator().manual_seed(0), torch.device("cpu")
+        task = {"build": build, "loss": task_loss, "checkpoint": checkpoint}
+        refiner = PixelDA()
+        context = FitContext(random, cpu, lambda step, n_steps, loss: None, **task)
+        refiner.fit(source, unlabelled, Budget(name="light", train_steps=40, batch_size=32), context)
+        states.append(refiner.state_dict() | {f"task.{name}": value for name, value in refiner.predictor().items()})
+        checkpoint = First(checkpoint.first)
+    assert checkpoint.saved is not None
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
 def two_sample_accuracy(first: np.ndarray, second: np.ndarray) -> float:

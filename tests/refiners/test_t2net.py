@@ -73,6 +73,7 @@ def smoothness_by_hand(maps: list[np.ndarray], images: np.ndarray) -> float:
     return total
 
 
+@pytest.mark.slow
 def test_keeps_the_contract():
     check_refiner(T2Net, task=Depth())
 
@@ -204,7 +205,9 @@ def fitted(params: Params) -> T2Net:
 
 @pytest.mark.slow
 def test_leaves_real_images_alone_and_predicts_their_depth(refine):
-    """FIGURES"""
+    """Measured: real images change by 11.7 levels, by 35.8 without the identity term;
+    source images come from 39.8 to 4.1 levels off the target's mean colour; depth of raw target images is 0.15 m off,
+    where 3 m everywhere is 0.28 m off."""
     real, synthetic = TARGET.columns["image"].array, SOURCE.columns["image"].array
     refiner, free = (fitted(Params(adversarial=10, identity=weight)) for weight in (100.0, 0.0))
     held, moved = (float(np.abs(refine(one, real) * 255 - real).mean()) for one in (refiner, free))
