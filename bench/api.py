@@ -12,6 +12,7 @@ labels nor its test images, and never scores itself.
 
 from __future__ import annotations
 
+import difflib
 import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -303,6 +304,7 @@ class Task(ABC):
     metrics: the primary one first.
     augmentations: the transforms legal for these labels, of :data:`bench.augment.TRANSFORMS`.
     budgets: steps and batch size for each budget name.
+    models: the networks by name, as ``list`` shows them.
     default_model: what a suite that names no model trains.
     """
 
@@ -317,18 +319,24 @@ class Task(ABC):
     metrics: ClassVar[tuple[Metric, ...]]
     augmentations: ClassVar[frozenset[str]]
     budgets: ClassVar[Mapping[str, Budget]]
+    models: ClassVar[Mapping[str, ModelSpec]]
     default_model: ClassVar[str]
 
     def __init__(self, params: Frozen | None = None) -> None:
         self.params: Any = self.Params() if params is None else params
 
-    @abstractmethod
-    def models(self) -> Mapping[str, ModelSpec]:
-        """The networks by name that ``list`` shows; ``model`` may accept more."""
-
-    @abstractmethod
     def model(self, name: str) -> ModelSpec:
-        """The network called ``name``; raises :class:`UserError` with the nearest right name otherwise."""
+        """The network called ``name``, of :attr:`models` or, in a task that says so, of another library.
+
+        Raises
+        ------
+        UserError: no such network, or it cannot be used here; the nearest right name is suggested.
+        """
+        if name not in self.models:
+            near = difflib.get_close_matches(name, self.models, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise UserError(f"no model {name!r} for task {self.name!r}; {hint}allowed: {', '.join(self.models)}")
+        return self.models[name]
 
     @abstractmethod
     def build(self, model: str, params: ModelParams, space: LabelSpace, generator: torch.Generator) -> nn.Module:

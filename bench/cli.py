@@ -209,7 +209,7 @@ def list_(plugin: PluginOption = None) -> None:
             first_line = (inspect.getdoc(cls) or "").partition("\n")[0]
             show(name, first_line.partition("; see")[0].rstrip("."))
             if issubclass(cls, Task):
-                for model in cls().models().values():
+                for model in cls().models.values():
                     show(f"  {model.name}", model.summary)
 
 

@@ -167,7 +167,7 @@ class Registry:
         spec = task.model(name)
         params = params_from(ModelParams, options, f"model {name!r}")
         if params.pretrained == "bundled" and not spec.bundled:
-            able = [model.name for model in task.models().values() if model.bundled]
+            able = [model.name for model in task.models.values() if model.bundled]
             raise UserError(
                 f"model {name!r} has no bundled weights; allowed: pretrained=none or the path of a .safetensors or "
                 f".pth file, or pretrained=bundled with {', '.join(able) or 'models of other tasks'}"

@@ -64,10 +64,8 @@ class Avoidance(Task):
         # GeneSIS-RT's schedule is not obtainable: ten times the standard one.
         "paper": Budget(name="paper", train_steps=100_000, batch_size=32),
     }
+    models = _MODELS
     default_model = "light_regressor"
-
-    def models(self) -> Mapping[str, ModelSpec]:
-        return _MODELS
 
     def model(self, name: str) -> ModelSpec:
         if name in _MODELS:

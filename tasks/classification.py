@@ -61,10 +61,8 @@ class Classification(Task):
         # PixelDA's run: 16,000,000 training examples in batches of 32.
         "paper": Budget(name="paper", train_steps=500_000, batch_size=32),
     }
+    models = _MODELS
     default_model = "light_cnn"
-
-    def models(self) -> Mapping[str, ModelSpec]:
-        return _MODELS
 
     def model(self, name: str) -> ModelSpec:
         if name in _MODELS:

@@ -18,7 +18,6 @@ are its refiner's business.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -35,7 +34,6 @@ from bench.api import (
     Optimiser,
     PluginError,
     Task,
-    UserError,
 )
 from bench.data.imageset import DataError
 from bench.metrics.depth import ERRORS, Crop, depth_errors
@@ -115,17 +113,8 @@ class Depth(Task):
         # T2Net's run: ten epochs of 21,260 vKITTI images in batches of 6.
         "paper": Budget(name="paper", train_steps=35_433, batch_size=6),
     }
+    models = _MODELS
     default_model = "t2net_depth_light"
-
-    def models(self) -> Mapping[str, ModelSpec]:
-        return _MODELS
-
-    def model(self, name: str) -> ModelSpec:
-        if name not in _MODELS:
-            near = difflib.get_close_matches(name, _MODELS, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise UserError(f"no model {name!r} for task {self.name!r}; {hint}allowed: {', '.join(_MODELS)}")
-        return _MODELS[name]
 
     def build(self, model: str, params: ModelParams, space: LabelSpace, generator: torch.Generator) -> nn.Module:
         from tasks.models.depth_network import DepthNetwork

@@ -16,7 +16,6 @@ Torch, torchvision and ultralytics (AGPL-3.0, the extra ``yolo``) are imported w
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
@@ -86,22 +85,17 @@ class Detection(Task):
         # SSD's run on VOC.
         "paper": Budget(name="paper", train_steps=120_000, batch_size=32),
     }
+    models = _MODELS
     default_model = "ssd_light"
 
-    def models(self) -> Mapping[str, ModelSpec]:
-        return _MODELS
-
     def model(self, name: str) -> ModelSpec:
-        if name not in _MODELS:
-            near = difflib.get_close_matches(name, _MODELS, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise UserError(f"no model {name!r} for task {self.name!r}; {hint}allowed: {', '.join(_MODELS)}")
+        spec = super().model(name)
         if name.startswith("yolo") and importlib.util.find_spec("ultralytics") is None:
             raise UserError(
                 f"model {name!r} needs ultralytics (AGPL-3.0), which is not installed; "
                 f"run `python -m pip install 'realgain[yolo]'` or choose another model"
             )
-        return _MODELS[name]
+        return spec
 
     def build(self, model: str, params: ModelParams, space: LabelSpace, generator: torch.Generator) -> nn.Module:
         from tasks.models.initial_weights import drawn_from

@@ -15,13 +15,12 @@ wait for them.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from bench.api import Budget, Frozen, LabelSpace, Metric, ModelParams, ModelSpec, Optimiser, Task, UserError
+from bench.api import Budget, Frozen, LabelSpace, Metric, ModelParams, ModelSpec, Optimiser, Task
 from bench.metrics.segmentation import (
     IGNORE,
     confusion,
@@ -116,17 +115,8 @@ class Segmentation(Task):
         # DeepLab-v2's run: 20,000 iterations on 10 images.
         "paper": Budget(name="paper", train_steps=20_000, batch_size=10),
     }
+    models = _MODELS
     default_model = "deeplab_v2_light"
-
-    def models(self) -> Mapping[str, ModelSpec]:
-        return _MODELS
-
-    def model(self, name: str) -> ModelSpec:
-        if name in _MODELS:
-            return _MODELS[name]
-        near = difflib.get_close_matches(name, _MODELS, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise UserError(f"no model {name!r} for task {self.name!r}; {hint}allowed: {', '.join(_MODELS)}")
 
     def build(self, model: str, params: ModelParams, space: LabelSpace, generator: torch.Generator) -> nn.Module:
         from tasks.models.initial_weights import drawn_from

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bench.data.stored import load_set
 from bench.registry import Registry
 from bench.suite import Suite
 from toy_runs import InlineRun
@@ -36,3 +37,21 @@ def test_a_task_runs_in_every_arm_on_a_shipped_pair(task, pair, tmp_path):
         assert record.pair.stand_in
         assert record.contributions.unpack().mean() == pytest.approx(record.primary.value)
         assert np.isfinite([metric.value for metric in record.metrics]).all()
+    assert_scores_follow_from_stored_predictions(done)
+
+
+def assert_scores_follow_from_stored_predictions(done: InlineRun) -> None:
+    """Without the network: predictions of the whole test set at once, compared with its labels again."""
+    table = done.plan.suite.tables[0]
+    entries = {order.kind: [] for order in done.executor.orders}
+    for order in done.executor.orders:
+        entries[order.kind].append(done.store.find(order.key))
+    (target,) = [entry for entry in entries["prepare"] if "target_test" in entry.meta["sets"]]
+    test = load_set(target, "target_test")
+    columns = (*table.task.labels, *table.task.geometry)
+    labels = {name: test.columns[name].take(np.arange(test.n_images)) for name in columns}
+    for entry in entries["score"]:
+        with np.load(entry.path / "predictions.npz", allow_pickle=False) as stored:
+            predictions = {name: stored[name] for name in stored.files}
+        metrics = table.task.score(table.task.statistics(predictions, labels, table.space), table.space)
+        assert metrics == pytest.approx(entry.meta["metrics"])

@@ -33,7 +33,7 @@ class Says(torch.nn.Module):
 
 def test_planning_needs_neither_torch_nor_timm() -> None:
     code = (
-        "import sys; from tasks.avoidance import Avoidance as A; A().model('light_regressor'); A().models();"
+        "import sys; from tasks.avoidance import Avoidance as A; A().model('light_regressor'); A().models;"
         "sys.exit(bool({'torch', 'timm'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -142,7 +142,7 @@ def test_the_light_regressor_has_the_parameters_of_its_layers() -> None:
 
 
 def test_every_declared_model_states_whether_it_has_batch_norm_truly() -> None:
-    for name, spec in TASK.models().items():
+    for name, spec in TASK.models.items():
         found = any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in build(name).modules())
         assert spec.batch_norm is found
 

@@ -20,7 +20,7 @@ def build(model: str, seed: int = 0) -> torch.nn.Module:
 
 def test_planning_needs_neither_torch_nor_timm() -> None:
     code = (
-        "import sys; from tasks.classification import Classification as C; C().model('light_cnn'); C().models();"
+        "import sys; from tasks.classification import Classification as C; C().model('light_cnn'); C().models;"
         "sys.exit(bool({'torch', 'timm'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -113,7 +113,7 @@ def test_scores_come_from_statistics_and_contributions_average_to_the_primary_me
 
 
 def test_every_declared_model_states_whether_it_has_batch_norm_truly() -> None:
-    for name, spec in TASK.models().items():
+    for name, spec in TASK.models.items():
         found = any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in build(name).modules())
         assert spec.batch_norm is found
         assert spec.name == name

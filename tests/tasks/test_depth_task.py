@@ -29,7 +29,7 @@ def image(width: int = 96, height: int = 96, n_images: int = 2) -> torch.Tensor:
 
 def test_planning_needs_neither_torch_nor_segmentation_models() -> None:
     code = (
-        "import sys; from tasks.depth import Depth as D; D().model('unet'); D().models();"
+        "import sys; from tasks.depth import Depth as D; D().model('unet'); D().models;"
         "sys.exit(bool({'torch', 'segmentation_models_pytorch'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -53,7 +53,7 @@ def build(model: str, seed: int = 0) -> torch.nn.Module:
 
 def test_planning_needs_no_torch() -> None:
     code = (
-        "import sys; from tasks.detection import Detection as D; D().model('ssd300'); D().models();"
+        "import sys; from tasks.detection import Detection as D; D().model('ssd300'); D().models;"
         "sys.exit(bool({'torch', 'ultralytics', 'faster_coco_eval'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -31,7 +31,7 @@ class Fixed(torch.nn.Module):
 
 def test_planning_needs_neither_torch_nor_timm() -> None:
     code = (
-        "import sys; from tasks.pose import Pose as P; P().model('pose_light'); P().models();"
+        "import sys; from tasks.pose import Pose as P; P().model('pose_light'); P().models;"
         "sys.exit(bool({'torch', 'timm'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -137,7 +137,7 @@ def test_weights_are_drawn_from_the_generator_alone(model: str) -> None:
 
 
 def test_every_declared_model_states_truly_whether_it_has_batch_norm_and_bundled_weights() -> None:
-    for name, spec in TASK.models().items():
+    for name, spec in TASK.models.items():
         found = any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in build(name).modules())
         assert spec.batch_norm is found
         assert spec.name == name

@@ -60,8 +60,8 @@ def step(network: nn.Module, optimiser: Optimiser, n_steps: int = 1, images: Ima
 
 
 def test_every_declared_model_states_whether_it_has_batch_norm_truly() -> None:
-    assert sorted(TASK.models()) == sorted(ALL)
-    for name, spec in TASK.models().items():
+    assert sorted(TASK.models) == sorted(ALL)
+    for name, spec in TASK.models.items():
         assert spec.name == name
         assert spec.batch_norm is bool(norms(build(name)))
         assert spec.bundled is (name in ON_LITE0)

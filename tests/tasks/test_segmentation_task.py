@@ -35,7 +35,7 @@ def scene(width: int, height: int) -> np.ndarray:
 
 def test_planning_imports_no_torch() -> None:
     code = (
-        "import sys; from tasks.segmentation import Segmentation as S; S().model('deeplab_v2_light'); S().models();"
+        "import sys; from tasks.segmentation import Segmentation as S; S().model('deeplab_v2_light'); S().models;"
         "sys.exit(bool({'torch', 'timm', 'segmentation_models_pytorch'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -139,7 +139,7 @@ def test_multi_scale_takes_the_largest_logit_of_three_sizes() -> None:
 
 
 @pytest.fixture
-def test_set() -> ImageSet:
+def native_images() -> ImageSet:
     """Six images of three native sizes, their labels padded to the largest as pairs store them."""
     sizes = np.array([(64, 48), (128, 48), (16, 24)] * 2)
     masks = [scene(*size) for size in sizes.tolist()]
@@ -161,30 +161,30 @@ def statistics_of(images: ImageSet, batch_size: int) -> np.ndarray:
     return np.concatenate(found)
 
 
-def test_statistics_count_the_native_pixels_of_each_image(test_set: ImageSet) -> None:
-    counts = statistics_of(test_set, 6)
+def test_statistics_count_the_native_pixels_of_each_image(native_images: ImageSet) -> None:
+    counts = statistics_of(native_images, 6)
     assert (counts.dtype, counts.shape) == (np.uint32, (6, 3, 3))
     assert counts.sum(axis=(1, 2)).tolist() == [64 * 42, 128 * 48, 16 * 24, 64 * 48, 128 * 48, 16 * 24]
 
 
-def test_batch_size_and_order_do_not_matter(test_set: ImageSet) -> None:
-    at_once = statistics_of(test_set, 6)
-    np.testing.assert_array_equal(statistics_of(test_set, 1), at_once)
-    np.testing.assert_array_equal(statistics_of(test_set, 4), at_once)
+def test_batch_size_and_order_do_not_matter(native_images: ImageSet) -> None:
+    at_once = statistics_of(native_images, 6)
+    np.testing.assert_array_equal(statistics_of(native_images, 1), at_once)
+    np.testing.assert_array_equal(statistics_of(native_images, 4), at_once)
     order = np.array([4, 2, 0, 5, 1, 3])
-    shuffled = statistics_of(test_set.select(order), 4)
+    shuffled = statistics_of(native_images.select(order), 4)
     np.testing.assert_array_equal(shuffled, at_once[order])
     assert TASK.score({"confusion": shuffled}, SPACE) == TASK.score({"confusion": at_once}, SPACE)
 
 
-def test_whole_sets_are_predicted_at_the_largest_native_size(test_set: ImageSet) -> None:
-    predicted = predict(TASK, ByColour(), test_set, batch_size=1, device="cpu")["mask"]
+def test_whole_sets_are_predicted_at_the_largest_native_size(native_images: ImageSet) -> None:
+    predicted = predict(TASK, ByColour(), native_images, batch_size=1, device="cpu")["mask"]
     assert predicted.shape == (6, 48, 128)
     assert (predicted[0, :, 64:] == 255).all()
 
 
-def test_scores_come_from_statistics_and_contributions_average_to_the_primary_metric(test_set: ImageSet) -> None:
-    statistics = {"confusion": statistics_of(test_set, 4)}
+def test_scores_come_from_statistics_and_contributions_average_to_the_primary_metric(native_images: ImageSet) -> None:
+    statistics = {"confusion": statistics_of(native_images, 4)}
     scores = TASK.score(statistics, SPACE)
     assert list(scores) == ["miou", "pixel_accuracy", "iou/sky", "iou/road", "iou/car"]
     assert 0.3 < scores["miou"] < 1
@@ -194,8 +194,8 @@ def test_scores_come_from_statistics_and_contributions_average_to_the_primary_me
     assert contributions.mean() == pytest.approx(scores["miou"])
 
 
-def test_truth_as_prediction_is_perfect_and_an_absent_class_has_no_score(test_set: ImageSet) -> None:
-    labels = {name: test_set.columns[name].take(np.arange(6)) for name in ("mask", "native_size")}
+def test_truth_as_prediction_is_perfect_and_an_absent_class_has_no_score(native_images: ImageSet) -> None:
+    labels = {name: native_images.columns[name].take(np.arange(6)) for name in ("mask", "native_size")}
     space = SPACE.model_copy(update={"class_names": ("sky", "road", "car", "train")})
     scores = TASK.score(TASK.statistics({"mask": np.minimum(labels["mask"], 2)}, labels, space), space)
     assert scores == {"miou": 1, "pixel_accuracy": 1, "iou/sky": 1, "iou/road": 1, "iou/car": 1}
