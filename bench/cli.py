@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bench.plan import Plan
+    from bench.records import Record
     from bench.runner import Outcome
     from bench.store import Store
     from bench.suite import Suite
@@ -80,6 +82,7 @@ def run(
     """Run a suite: train, score, and write leaderboards. What is finished already is not done again."""
     from bench import timings
     from bench.executors.local import LocalExecutor
+    from bench.measures import read_measurements
     from bench.records import read_records
     from bench.report import tables_of, write_report
     from bench.report.terminal import print_findings, print_report
@@ -100,7 +103,11 @@ def run(
         _refuse_beyond_free_disk(plan, kept)
         _refuse_foreign_records(results, plan.suite.name)
         save_suite(asked, results / "suite.yaml")
-        listener = display(console, plan, verbose, quiet, lambda records: print_report(tables_of(records), console))
+
+        def on_tables(records: Sequence[Record]) -> None:
+            print_report(tables_of(records, read_measurements(results)), console)
+
+        listener = display(console, plan, verbose, quiet, on_tables)
         least = time_limit or timings.LEAST_LIMIT_SECONDS
         runner = Runner(plan, kept, executor, listener, results, least)
         with listener:
@@ -114,7 +121,7 @@ def run(
     finally:
         executor.close()
     timings.save(kept.root, plan, outcome.made)
-    paths = write_report(read_records(results / "records"), results)
+    paths = write_report(read_records(results / "records"), results, read_measurements(results))
     print_findings(paths.tables, console)
     _print_summary(console, plan, outcome, executor.n_workers, quiet)
     console.print(f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})")
@@ -168,13 +175,14 @@ def report(
     results: Annotated[Path, typer.Argument(help="A results folder.")] = Path("results/local/quick"),
 ) -> None:
     """Build the leaderboards again from the records of a results folder."""
+    from bench.measures import read_measurements
     from bench.records import read_records
     from bench.report import write_report
     from bench.report.terminal import print_report
 
     console = _console()
     records = read_records(results / "records")
-    paths = write_report(records, results)
+    paths = write_report(records, results, read_measurements(results))
     print_report(paths.tables, console)
     console.print(f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.measures import Measurement
 from bench.records import Record, write_atomically
 
 if TYPE_CHECKING:
@@ -28,18 +29,18 @@ class ReportPaths:
     tables: tuple[Table, ...]
 
 
-def tables_of(records: Sequence[Record]) -> tuple[Table, ...]:
+def tables_of(records: Sequence[Record], measurements: Sequence[Measurement] = ()) -> tuple[Table, ...]:
     """The leaderboard's tables of some records, without writing anything."""
     from bench.report.frame import cell_frame
     from bench.report.leaderboard import leaderboard
 
-    return tuple(leaderboard(cell_frame(records)))
+    return tuple(leaderboard(cell_frame(records), measurements))
 
 
-def write_report(records: Sequence[Record], folder: Path) -> ReportPaths:
+def write_report(records: Sequence[Record], folder: Path, measurements: Sequence[Measurement] = ()) -> ReportPaths:
     """Write ``leaderboard.md``, ``leaderboard.csv``, ``cells.csv`` and ``leaderboard.html``.
 
-    Equal records give equal bytes.
+    Equal records and measurements give equal bytes. Without measurements the tables have no columns for them.
 
     Raises
     ------
@@ -52,7 +53,7 @@ def write_report(records: Sequence[Record], folder: Path) -> ReportPaths:
     from bench.report.tables import cells_csv, leaderboard_csv
 
     frame = cell_frame(records)
-    tables = tuple(leaderboard(frame))
+    tables = tuple(leaderboard(frame, measurements))
     files = {
         "leaderboard.md": leaderboard_markdown(tables).encode(),
         "leaderboard.csv": leaderboard_csv(tables),

@@ -22,8 +22,11 @@ import pandas as pd
 
 from bench import stats
 from bench.api import Metric
+from bench.arms import REFINED, Arm
+from bench.measures import Measurement
 from bench.records import PairInfo
 from bench.report.frame import TABLE
+from bench.report.measured import Measured, measured
 
 MIN_SEEDS = 3
 """Task seeds that a ranked row needs (DESIGN §8)."""
@@ -77,6 +80,8 @@ class Row:
     gain: Estimate | None = None
     strong_gain: Estimate | None = None
     gap_closed_percent: float | None = None
+    measured: Measured | None = None
+    """What was measured of the refined images that the row trains on; ``None`` where there are none."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,11 @@ class Table:
     """Every value of each key of the records' ``versions`` and ``environment``; a refiner's: ``refiner of fda``."""
 
     @property
+    def is_measured(self) -> bool:
+        """Whether anything was measured of any row's images; tables made before there were measures say nothing."""
+        return any(row.measured and row.measured.exists for row in self.rows)
+
+    @property
     def title(self) -> str:
         return " · ".join([self.pair, self.task, self.model, f"{self.recipe} recipe", f"{self.budget} budget"])
 
@@ -137,7 +147,7 @@ class Table:
         return next((row for row in self.rows if (row.arm, row.refiner) == (arm, refiner)), None)
 
 
-def leaderboard(frame: pd.DataFrame) -> list[Table]:
+def leaderboard(frame: pd.DataFrame, measurements: Sequence[Measurement] = ()) -> list[Table]:
     """All tables of a :func:`bench.report.frame.cell_frame`, the strong recipe first.
 
     A table that is nothing but ``source`` is left out where the other recipe's table shows that row.
@@ -149,7 +159,7 @@ def leaderboard(frame: pd.DataFrame) -> list[Table]:
         with_rivals = [recipe for recipe in present if (by_recipe[recipe].arm != "source").any()]
         for recipe in with_rivals or present[:1]:
             other = by_recipe["plain" if recipe == "strong" else "strong"]
-            tables.append(_table(by_recipe[recipe], other, _source(by_recipe["strong"])))
+            tables.append(_table(by_recipe[recipe], other, _source(by_recipe["strong"]), measurements))
     return tables
 
 
@@ -158,8 +168,12 @@ def label(arm: str, refiner: str) -> str:
     return f"{arm} {refiner}".strip()
 
 
-def _table(cells: pd.DataFrame, other: pd.DataFrame, strong_source: BySeed) -> Table:
+def _table(
+    cells: pd.DataFrame, other: pd.DataFrame, strong_source: BySeed, measurements: Sequence[Measurement]
+) -> Table:
     scored = cells[cells.status == "ok"]
+    key = tuple(str(cells[name].iloc[0]) for name in TABLE)
+    digest = scored.pair_digest.iloc[0] if len(scored) else None
     metric = Metric(name="score", higher_is_better=True, unit="")
     if len(scored):
         first = scored.iloc[0]
@@ -182,14 +196,15 @@ def _table(cells: pd.DataFrame, other: pd.DataFrame, strong_source: BySeed) -> T
     oracle = gains.test.comparisons.get("oracle") if gains.test else None
 
     rows = []
-    for key, group in by_row.items():
-        name = label(*key)
-        row = _row(*key, group, values[name], layout.groups)
+    for (arm, refiner), group in by_row.items():
+        name = label(arm, refiner)
+        row = _row(arm, refiner, group, values[name], layout.groups)
         row = replace(
             row,
             reason=incomplete[name] or _too_few_seeds(row) or _other_training(row, cells),
             gain=gains.by_row.get(name),
             strong_gain=strong_gains.by_row.get(name),
+            measured=measured(measurements, key, refiner, digest) if Arm.parse(arm).kind in REFINED else None,
         )
         if row.gain and oracle and row.gain.interval:
             closed = stats.gap_closed(row.gain.value, oracle)
@@ -203,7 +218,7 @@ def _table(cells: pd.DataFrame, other: pd.DataFrame, strong_source: BySeed) -> T
         ordered.append(reference)
 
     return Table(
-        **{name: str(cells[name].iloc[0]) for name in TABLE},
+        **dict(zip(TABLE, key, strict=True)),
         metric=metric,
         decimals=_decimals([row.score for row in ordered if row.score]),
         pair_info=scored.pair_info.iloc[0] if len(scored) else None,
