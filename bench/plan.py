@@ -72,6 +72,40 @@ class Plan:
         return dependants
 
 
+@dataclass(frozen=True)
+class TableWork:
+    """What one table adds to a plan: its jobs that no table before it has, and the core seconds that it may cost."""
+
+    title: str
+    jobs: tuple[Job, ...]
+    n_cells: int
+    core_seconds: float | None
+
+
+def work_by_table(plan: Plan) -> list[TableWork]:
+    """The plan's jobs, each under the first table that needs it; the two recipes of a table are one."""
+    owners: dict[str, tuple[str, ...]] = {}
+    for planned in plan.cells:
+        pending = list(planned.jobs.values())
+        while pending:
+            job_id = pending.pop()
+            if job_id not in owners:
+                owners[job_id] = planned.cell.table
+                pending += [needed for _, needed in plan.jobs[job_id].inputs]
+    cells: dict[tuple[str, ...], list[PlannedCell]] = {}
+    for planned in plan.cells:
+        cells.setdefault(planned.cell.table, []).append(planned)
+    return [
+        TableWork(
+            " · ".join(table),
+            tuple(job for job in plan.jobs.values() if owners.get(job.id) == table),
+            len(of_table),
+            next((p.table.core_seconds for p in of_table if p.table.core_seconds is not None), None),
+        )
+        for table, of_table in cells.items()
+    ]
+
+
 def make_plan(suite: ResolvedSuite) -> Plan:
     """The graph of all that the suite needs; equal jobs of several tables are one job."""
     jobs: dict[str, Job] = {}
