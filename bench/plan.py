@@ -155,7 +155,7 @@ class _TableBuilder:
         spec = prepare.Spec.model_validate(
             {"pair": table.pair_described, "side": side, "size": size, "fit": table.task.fit, "limits": table.limits}
         )
-        return self._add("prepare", f"prepare {table.pair.name} {side}", spec, {})
+        return self._add("prepare", f"prepare {table.pair_variant} {side}", spec, {})
 
     def _fitted(self, refiner: ResolvedRefiner, refiner_seed: int) -> str:
         table, needs = self.table, refiner.refiner.needs
@@ -182,7 +182,7 @@ class _TableBuilder:
             views=refiner.refiner.views,
             reads=self._reads(refiner),
         )
-        label = f"refine {self.table.pair.name} with {refiner.variant}{_suffix(refiner_seed)}"
+        label = f"refine {self.table.pair_variant} with {refiner.variant}{_suffix(refiner_seed)}"
         return self._add("refine", label, spec, {"fit": self._fitted(refiner, refiner_seed), "source": self.source})
 
     def _fit_seed(self, refiner: ResolvedRefiner, refiner_seed: int) -> int:
@@ -259,7 +259,7 @@ class _TableBuilder:
             inputs = {"train": weights, "target": self.target}
             jobs["adapt"] = weights = self._add("adapt", label, network, inputs)
         cell = Cell(
-            pair=table.pair.name,
+            pair=table.pair_variant,
             task=table.task_variant,
             model=table.model_variant,
             recipe=table.recipe,

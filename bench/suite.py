@@ -109,6 +109,7 @@ class ResolvedTable:
 
     pair: Pair
     pair_described: Described
+    pair_variant: str
     task: Task
     task_described: Described
     task_variant: str
@@ -282,14 +283,14 @@ def resolve(suite: Suite, registry: Registry) -> ResolvedSuite:
 
 def _refuse_ambiguous(one: ResolvedTable, other: ResolvedTable) -> None:
     """A record names its budget and recipe, not its steps and limits: tables that only those tell apart would mix."""
-    if (one.pair.name, one.task_variant, one.model_variant, one.budget.name) != (
-        other.pair.name,
+    if (one.pair_variant, one.task_variant, one.model_variant, one.budget.name) != (
+        other.pair_variant,
         other.task_variant,
         other.model_variant,
         other.budget.name,
     ):
         return
-    what = f"two tables of {one.pair.name}, {one.task_variant}, {one.model_variant}, budget {one.budget.name!r}"
+    what = f"two tables of {one.pair_variant}, {one.task_variant}, {one.model_variant}, budget {one.budget.name!r}"
     if one.recipe == other.recipe:
         raise UserError(f"{what} have the same recipe {one.recipe!r}: put their arms into one table")
     if (one.budget, one.limits) != (other.budget, other.limits):
@@ -316,6 +317,7 @@ def _resolve_table(entry: TableEntry, registry: Registry) -> ResolvedTable:
     table = ResolvedTable(
         pair=pair,
         pair_described=pair_described,
+        pair_variant=_canonical(entry.pair),
         task=task,
         task_described=task_described,
         task_variant=_canonical(entry.task),
@@ -401,7 +403,7 @@ def _with_other_recipe(tables: list[ResolvedTable]) -> list[ResolvedTable]:
     """Add the ``source`` row under the other recipe, after its table, wherever the suite does not have that table."""
 
     def group(table: ResolvedTable, recipe: str) -> tuple[Any, ...]:
-        return (table.pair.name, table.task_variant, table.model_variant, table.budget, table.limits, recipe)
+        return (table.pair_variant, table.task_variant, table.model_variant, table.budget, table.limits, recipe)
 
     present = {group(table, table.recipe) for table in tables}
     completed = []

@@ -72,14 +72,19 @@ def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
         "refiner": spec.refiner.identity(),
         "seed": spec.seed,
         "budget": spec.budget.model_dump(),
-        "source": column_digests(inputs["source"], "source_train", columns),
-        "target": column_digests(inputs["target"], "target_train", columns),
+        "source": column_digests(inputs["source"], _seen(inputs, "source"), columns),
+        "target": column_digests(inputs["target"], _seen(inputs, "target"), columns),
         "task": spec.task.identity() if spec.task else None,
         "model": spec.model.identity() if spec.model else None,
         "joint": spec.joint,
         "space": spec.space.model_dump() if spec.space else None,
         "source_model": inputs["source_model"].files if "source_model" in inputs else None,
     }
+
+
+def _seen(inputs: Inputs, side: str) -> str:
+    """The split that a fit learns from."""
+    return f"{side}_fit" if f"{side}_fit" in inputs[side].meta["sets"] else f"{side}_train"
 
 
 def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
@@ -89,8 +94,8 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
     from bench.training import seeded
 
     refiner = work.registry.rebuild(Refiner, spec.refiner)
-    source = load_set(inputs["source"], "source_train").only(frozenset(spec.reads))
-    target = load_set(inputs["target"], "target_train").unlabelled()
+    source = load_set(inputs["source"], _seen(inputs, "source")).only(frozenset(spec.reads))
+    target = load_set(inputs["target"], _seen(inputs, "target")).unlabelled()
     generator = torch.Generator().manual_seed(spec.seed)
     last: dict[str, Any] = {"steps": 0, "final_loss": 0.0}
 
