@@ -22,6 +22,7 @@ A suite is a list of tables; a table trains every arm alike (one pair, task, mod
         limits: {source_images: 1000}   # optional; also target_images, test_images
         train_steps: 400            # optional: replaces the budget's
         core_seconds: 300           # optional: what its jobs may cost on one CPU core; `plan` checks it
+        measures: true              # label preservation and domain gap of every refined set (docs/measures.md)
 
 ``source`` is in every table, because gains are measured from it; so is ``source`` under the other recipe (DESIGN §5:
 weak baselines manufacture gains), as a table of its own where the suite has none.
@@ -70,6 +71,7 @@ class TableEntry(Frozen):
     limits: Limits = Limits()
     train_steps: int | None = Field(default=None, ge=1, strict=True)
     core_seconds: float | None = Field(default=None, gt=0)
+    measures: bool = Field(default=True, strict=True)
 
     @field_validator("arms", mode="before")
     @classmethod
@@ -122,6 +124,7 @@ class ResolvedTable:
     seeds: int
     refiner_seeds: int
     rows: tuple[tuple[Arm, ResolvedRefiner | None], ...]
+    measures: bool
     core_seconds: float | None = None
 
 
@@ -338,6 +341,7 @@ def _resolve_table(entry: TableEntry, registry: Registry) -> ResolvedTable:
         refiner_seeds=entry.refiner_seeds,
         rows=(),
         core_seconds=entry.core_seconds,
+        measures=entry.measures,
     )
     rows: dict[tuple[Arm, str], tuple[Arm, ResolvedRefiner | None]] = {(Arm("source"), ""): (Arm("source"), None)}
     for arm_entry in entry.arms:

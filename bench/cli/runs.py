@@ -81,7 +81,7 @@ def run(
         save_suite(asked, results / "suite.yaml")
         listener = display(console, plan, verbose, quiet, lambda records: print_report(tables_of(records), console))
         least = time_limit or timings.LEAST_LIMIT_SECONDS
-        runner = Runner(plan, kept, executor, listener, results / "records", results / "failures", least)
+        runner = Runner(plan, kept, executor, listener, results, least)
         with listener:
             outcome = runner.run()
     except KeyboardInterrupt:
@@ -219,7 +219,7 @@ def _print_summary(console: Console, plan: Plan, outcome: Outcome, n_workers: in
     line += f"; {_duration(wall)}"
     if outcome.work_seconds:
         share = max(0.0, 1 - outcome.work_seconds / (n_workers * wall))
-        line += f", of which {share:.1%} of the {n_workers} workers' time was not fit, refine, train or score"
+        line += f", of which {share:.1%} of the {n_workers} workers' time was not fit, refine, train, score or measure"
     if not quiet:
         console.print(f"{line}.", highlight=False)
 
