@@ -219,6 +219,7 @@ class _TableBuilder:
             model=table.model if needs else None,
             space=table.space if needs else None,
             joint=refiner.refiner.joint,
+            light_seconds=refiner.refiner.fit_seconds,
         )
         return self._add("fit", f"fit {refiner.variant}{_suffix(refiner_seed)}", fit_spec, inputs)
 

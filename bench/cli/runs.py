@@ -114,9 +114,10 @@ def plan(
     seeds: Annotated[int | None, typer.Option(min=1, help="Task seeds of every table, instead of the suite's.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes to estimate for.")] = None,
 ) -> None:
-    """The dry run: every job, what is cached, an estimate of time and disk."""
+    """The dry run: every job, what is cached, an estimate of time and disk, for each table against its budget."""
     from bench import timings
     from bench.executors.local import devices
+    from bench.plan import work_by_table
     from bench.runner import resolve_cached
 
     one_thread_each()
@@ -129,6 +130,13 @@ def plan(
     for job in made.jobs.values():
         state = "cached" if job.id in cached else f"{timings.estimate(job, factors):.1f} s"
         console.print(f"{job.id[:12]}  {state:>8}  {job.label}", markup=False, highlight=False, soft_wrap=True)
+    for work in work_by_table(made):
+        seconds = sum(timings.estimate(job, factors) for job in work.jobs)
+        line = f"{work.title}: {work.n_cells} cells, about {seconds:.0f} core seconds from nothing"
+        if work.core_seconds is not None:
+            over = seconds > work.core_seconds
+            line += f", {'MORE THAN' if over else 'within'} its {work.core_seconds:.0f}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     n_workers = len(devices(workers))
     seconds = sum(timings.estimate(job, factors) for job in todo)
     measured = sum(job.signature in factors for job in todo)
