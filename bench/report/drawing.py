@@ -84,9 +84,9 @@ def dot(axes: Axes, x: float, y: float, estimate: Estimate, upright: bool = Fals
     axes.plot([x], [y], marker=MARKERS.get(estimate.verdict, "o"), color=paint, markersize=6)
 
 
-def short(name: str) -> str:
+def short(name: str, longest: int = LONGEST) -> str:
     """A name that leaves room for the drawing."""
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
 def with_limits(estimate: Estimate, table: Table) -> str:

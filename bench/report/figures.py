@@ -10,6 +10,7 @@ A figure that has nothing to show is left out.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -48,7 +49,7 @@ def _gains(table: Table) -> Draft | None:
     smallest = table.gains.test.minimal_detectable_gain if table.gains.test else None
     finding = (
         f"{_count(n_gain)} of {len(tested)} rows without target labels {'gains' if n_gain == 1 else 'gain'} and "
-        f"{_count(n_loss).lower()} {'loses' if n_loss == 1 else 'lose'} detectably; the largest gain is that of "
+        f"{_count(n_loss).lower()} {'loses' if n_loss == 1 else 'lose'} detectably; best is "
         f"{names[-1]}, {with_limits(tested[-1][1], table)}."
     )
     caption = "▲ resolved gain, ▼ resolved loss, ● not resolved; lines are 95 % intervals."
@@ -150,7 +151,7 @@ def _cost(table: Table) -> Draft | None:
         if not front or point[2].value > front[-1][2].value:
             front.append(point)
     dear, cheap = front[-1], front[0]
-    finding = f"{dear[1].refiner} gains most, {with_limits(dear[2], table)}, for {_seconds(dear[0])}"
+    finding = f"{dear[1].refiner} does best, {with_limits(dear[2], table)}, in {_seconds(dear[0])}"
     finding += f"; the cheapest, {cheap[1].refiner}, takes {_seconds(cheap[0])}." if len(front) > 1 else "."
 
     def draw(axes: Axes) -> None:
@@ -165,12 +166,23 @@ def _cost(table: Table) -> Draft | None:
             side, shift = ("left", 7) if at < middle else ("right", -7)
             name = short(row.refiner)
             axes.annotate(name, (at, gain.value), (shift, 5), textcoords="offset points", ha=side, fontsize=11)
-        axes.xaxis.set_major_formatter(lambda seconds, _: f"{seconds:g}")
+        least, most = axes.get_xlim()
+        ticks = _ticks(least, most)
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.set_xticks([], minor=True)
+        axes.set_xlim(least, most)
         axes.set_xlabel("seconds to fit and refine")
         axes.set_ylabel(f"gain, {points(table.metric)}")
 
     caption = "A point a refiner (arm refined). The dashed line joins those that none gains more than for less time."
     return Draft("Gain against cost", finding, caption, draw)
+
+
+def _ticks(least: float, most: float) -> list[float]:
+    """Round numbers on a logarithmic axis: powers of ten over two decades and more, else 1, 2 and 5 times them."""
+    powers = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
+    digits = (1,) if most > 100 * least else (1, 2, 5)
+    return [tick for power in powers for digit in digits if least <= (tick := digit * 10.0**power) <= most]
 
 
 def _seconds(seconds: float) -> str:

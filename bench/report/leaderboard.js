@@ -32,16 +32,16 @@
     const asked = Object.fromEntries(new FormData(form));
     const has = (text, part) => (text ?? "").toLowerCase().includes((part ?? "").trim().toLowerCase());
     let shown = 0, total = 0;
-    for (const board of all(".board")) {
+    for (const board of all(".board[data-task]")) {
       const wanted = (!asked.task || board.dataset.task === asked.task) && (!asked.model || board.dataset.model === asked.model);
       let inBoard = 0;
-      for (const part of all(".scroll", board)) {
-        const rows = all("tbody tr", part);
+      for (const table of all("table.rows", board)) {
+        const rows = all("tbody tr", table);
         for (const row of rows) {
           row.hidden = !(wanted && (!asked.arm || row.dataset.arm === asked.arm) && has(row.dataset.refiner, asked.refiner));
         }
         const left = rows.filter((row) => !row.hidden).length;
-        part.hidden = left === 0;
+        table.parentElement.hidden = left === 0;
         inBoard += left;
         total += rows.length;
       }

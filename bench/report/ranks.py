@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.ranks import FEWEST_TASKS, MeanRanks, mean_ranks
-from bench.report.drawing import Draft, Figure, drawn, short
+from bench.report.drawing import CHARACTER_PX, RIGHT_PX, WIDTH_PX, Draft, Figure, drawn, short
 from bench.report.leaderboard import Table
 from bench.report.svg import PAINTS
 
@@ -69,27 +69,29 @@ def _draft(found: MeanRanks) -> Draft:
         f"Mean ranks, 1 is best. Bars join what Nemenyi's critical difference ({difference:.2f}) does not separate; "
         f"Friedman's test that all rank alike: p {p}."
     )
-    step, left_half = 1.0, (k + 1) // 2
-    depth = 1.2 + 0.45 * len(found.cliques)
+    texts = [f"{short(name, 22)}  {rank:.2f}" for name, rank in zip(found.names, found.ranks, strict=True)]
+    room_px = max(map(len, texts)) * CHARACTER_PX
+    room = room_px / (WIDTH_PX - 2 * RIGHT_PX - 2 * room_px) * (k - 1)
+    n_left = (k + 1) // 2
+    first_name = 0.7 + 0.5 * len(found.cliques)
 
     def draw(axes: Axes) -> None:
         axes.set_axis_off()
-        axes.set_xlim(0.4, k + 0.6)
-        axes.set_ylim(depth + step * left_half, -1.2)
+        axes.set_xlim(1 - room, k + room)
+        axes.set_ylim(first_name + n_left, -1)
         axes.plot([1, k], [0, 0], color=PAINTS["ink"], linewidth=1)
         for tick in range(1, k + 1):
-            axes.plot([tick, tick], [-0.15, 0.15], color=PAINTS["ink"], linewidth=1)
-            axes.annotate(f"{tick}", (tick, -0.35), ha="center", va="bottom")
+            axes.plot([tick, tick], [-0.12, 0.12], color=PAINTS["ink"], linewidth=1)
+            axes.annotate(f"{tick}", (tick, -0.25), ha="center", va="bottom")
         for place, (first, last) in enumerate(found.cliques):
-            ends = [found.ranks[first] - 0.05, found.ranks[last] + 0.05]
-            axes.plot(ends, [0.6 + 0.45 * place] * 2, color=PAINTS["c1"], linewidth=4)
-        for place, (name, rank) in enumerate(zip(found.names, found.ranks, strict=True)):
-            on_left = place < left_half
-            y = depth + step * (place if on_left else k - 1 - place)
-            edge = 1 if on_left else k
+            ends = [found.ranks[first], found.ranks[last]]
+            axes.plot(ends, [0.45 + 0.5 * place] * 2, color=PAINTS["c1"], linewidth=5, solid_capstyle="round")
+        for place, (text, rank) in enumerate(zip(texts, found.ranks, strict=True)):
+            on_left = place < n_left
+            y = first_name + 0.5 + (place if on_left else k - 1 - place)
+            side, shift, edge = ("right", -5, 1) if on_left else ("left", 5, k)
             axes.plot([rank, rank, edge], [0, y, y], color=PAINTS["soft"], linewidth=1)
-            axes.annotate(
-                f"{short(name)} {rank:.2f}", (edge, y), ha="left" if on_left else "right", va="bottom", fontsize=11
-            )
+            where = {"textcoords": "offset points", "ha": side, "va": "center", "fontsize": 11}
+            axes.annotate(text, (edge, y), (shift, 0), **where)
 
-    return Draft("Critical-difference diagram", finding, caption, draw, 110 + 24 * (left_half + len(found.cliques)), 14)
+    return Draft("Critical-difference diagram", finding, caption, draw, 110 + round(22 * (n_left + first_name)), 14)

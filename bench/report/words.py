@@ -180,7 +180,8 @@ def _amount(value: float, table: Table, signed: bool = False) -> str:
     figure = number(value, table.decimals, signed)
     if metric.unit == "%":
         return f"{figure} {metric.name.replace('_', ' ')} points"
-    return f"{figure} {metric.unit} of {metric.name}" if metric.unit else f"{figure} of {metric.name}"
+    name = metric.name.replace("_", " ")
+    return f"{figure} {metric.unit} of {name}" if metric.unit else f"{figure} of {name}"
 
 
 def _measured(estimate: Estimate, table: Table) -> str:
