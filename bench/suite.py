@@ -21,6 +21,8 @@ A suite is a list of tables; a table trains every arm alike (one pair, task, mod
           - oracle
         limits: {source_images: 1000}   # optional; also target_images, test_images
         train_steps: 400            # optional: replaces the budget's
+        core_seconds: 300           # optional: what its jobs may cost on one CPU core; `plan` checks it
+        measures: true              # label preservation and domain gap of every refined set (docs/measures.md)
 
 ``source`` is in every table, because gains are measured from it; so is ``source`` under the other recipe (DESIGN §5:
 weak baselines manufacture gains), as a table of its own where the suite has none.
@@ -68,6 +70,8 @@ class TableEntry(Frozen):
     arms: tuple[ArmEntry, ...]
     limits: Limits = Limits()
     train_steps: int | None = Field(default=None, ge=1, strict=True)
+    core_seconds: float | None = Field(default=None, gt=0)
+    measures: bool = Field(default=True, strict=True)
 
     @field_validator("arms", mode="before")
     @classmethod
@@ -107,6 +111,7 @@ class ResolvedTable:
 
     pair: Pair
     pair_described: Described
+    pair_variant: str
     task: Task
     task_described: Described
     task_variant: str
@@ -119,6 +124,8 @@ class ResolvedTable:
     seeds: int
     refiner_seeds: int
     rows: tuple[tuple[Arm, ResolvedRefiner | None], ...]
+    measures: bool
+    core_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -307,14 +314,14 @@ def resolve(suite: Suite, registry: Registry) -> ResolvedSuite:
 
 def _refuse_ambiguous(one: ResolvedTable, other: ResolvedTable) -> None:
     """A record names its budget and recipe, not its steps and limits: tables that only those tell apart would mix."""
-    if (one.pair.name, one.task_variant, one.model_variant, one.budget.name) != (
-        other.pair.name,
+    if (one.pair_variant, one.task_variant, one.model_variant, one.budget.name) != (
+        other.pair_variant,
         other.task_variant,
         other.model_variant,
         other.budget.name,
     ):
         return
-    what = f"two tables of {one.pair.name}, {one.task_variant}, {one.model_variant}, budget {one.budget.name!r}"
+    what = f"two tables of {one.pair_variant}, {one.task_variant}, {one.model_variant}, budget {one.budget.name!r}"
     if one.recipe == other.recipe:
         raise UserError(f"{what} have the same recipe {one.recipe!r}: put their arms into one table")
     if (one.budget, one.limits) != (other.budget, other.limits):
@@ -341,6 +348,7 @@ def _resolve_table(entry: TableEntry, registry: Registry) -> ResolvedTable:
     table = ResolvedTable(
         pair=pair,
         pair_described=pair_described,
+        pair_variant=_canonical(entry.pair),
         task=task,
         task_described=task_described,
         task_variant=_canonical(entry.task),
@@ -360,6 +368,8 @@ def _resolve_table(entry: TableEntry, registry: Registry) -> ResolvedTable:
         seeds=entry.seeds,
         refiner_seeds=entry.refiner_seeds,
         rows=(),
+        core_seconds=entry.core_seconds,
+        measures=entry.measures,
     )
     rows: dict[tuple[Arm, str], tuple[Arm, ResolvedRefiner | None]] = {(Arm("source"), ""): (Arm("source"), None)}
     for arm_entry in entry.arms:
@@ -425,7 +435,7 @@ def _with_other_recipe(tables: list[ResolvedTable]) -> list[ResolvedTable]:
     """Add the ``source`` row under the other recipe, after its table, wherever the suite does not have that table."""
 
     def group(table: ResolvedTable, recipe: str) -> tuple[Any, ...]:
-        return (table.pair.name, table.task_variant, table.model_variant, table.budget, table.limits, recipe)
+        return (table.pair_variant, table.task_variant, table.model_variant, table.budget, table.limits, recipe)
 
     present = {group(table, table.recipe) for table in tables}
     completed = []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bench.report.columns import interval, number, points
 from bench.report.leaderboard import Estimate, Table
-from bench.report.svg import PAINTS, inline_svg, new_figure, settings
+from bench.report.svg import PAINTS, SETTINGS, inline_svg, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +52,9 @@ def drawn(draft: Draft, name: str) -> Figure:
     """Draw; ``name`` is unique on the page."""
     import matplotlib
 
-    with matplotlib.rc_context(settings()):
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()  # whatever the user's own settings are
+        matplotlib.rcParams.update(SETTINGS)
         figure = new_figure(WIDTH_PX, draft.height_px)
         left, bottom = draft.left_px / WIDTH_PX, BELOW_PX / draft.height_px
         axes = figure.add_axes((left, bottom, 1 - left - RIGHT_PX / WIDTH_PX, 1 - bottom - ABOVE_PX / draft.height_px))

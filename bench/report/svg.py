@@ -25,34 +25,31 @@ CURVES = tuple(name for name in NAMES if re.fullmatch(r"c\d", name))
 _DROPPED = {"font-family", "font-stretch", "font-variant"}
 
 
-def settings() -> Any:
-    """matplotlib's own defaults, whatever the user's are, but: no mathematics in names, quiet axes, paints."""
-    import matplotlib
-
-    return matplotlib.rcParamsDefault | {
-        "svg.fonttype": "none",
-        "svg.hashsalt": "realgain",
-        "text.parse_math": False,
-        "axes.formatter.use_mathtext": False,
-        "axes.unicode_minus": True,
-        "font.size": 12,
-        "text.color": PAINTS["ink"],
-        "axes.labelcolor": PAINTS["ink"],
-        "axes.edgecolor": PAINTS["line"],
-        "axes.facecolor": "none",
-        "axes.grid": True,
-        "axes.axisbelow": True,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "grid.color": PAINTS["line"],
-        "grid.linewidth": 0.6,
-        "xtick.color": PAINTS["line"],
-        "ytick.color": PAINTS["line"],
-        "xtick.labelcolor": PAINTS["ink"],
-        "ytick.labelcolor": PAINTS["ink"],
-        "legend.frameon": False,
-        "figure.dpi": 72,
-    }
+SETTINGS: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "realgain",
+    "text.parse_math": False,
+    "axes.formatter.use_mathtext": False,
+    "axes.unicode_minus": True,
+    "font.size": 12,
+    "text.color": PAINTS["ink"],
+    "axes.labelcolor": PAINTS["ink"],
+    "axes.edgecolor": PAINTS["line"],
+    "axes.facecolor": "none",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": PAINTS["line"],
+    "grid.linewidth": 0.6,
+    "xtick.color": PAINTS["line"],
+    "ytick.color": PAINTS["line"],
+    "xtick.labelcolor": PAINTS["ink"],
+    "ytick.labelcolor": PAINTS["ink"],
+    "legend.frameon": False,
+    "figure.dpi": 72,
+}
+"""Of matplotlib: no mathematics in names, quiet axes, paints for all parts."""
 
 
 def new_figure(width_px: int, height_px: int) -> Figure:
