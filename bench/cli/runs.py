@@ -18,6 +18,7 @@ from bench.cli.options import (
     OutOption,
     PluginOption,
     RefinerOption,
+    RowOption,
     StoreOption,
     SuiteArgument,
     TaskOption,
@@ -47,6 +48,7 @@ def run(
     refiner: RefinerOption = None,
     task: TaskOption = None,
     model: ModelOption = None,
+    row: RowOption = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Task seeds of every table, instead of the suite's.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes [one a core, or one a GPU].")] = None,
     time_limit: Annotated[
@@ -70,7 +72,7 @@ def run(
     one_thread_each()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # schedulers stop jobs so; it ends like Ctrl-C
     console = make_console()
-    asked = _load_suite(suite, seeds, refiner, task, model)
+    asked = _load_suite(suite, seeds, refiner, task, model, row)
     executor = LocalExecutor(store_root(store), plugin or (), workers)
     try:
         plan = _plan_of(asked, plugin)
@@ -111,6 +113,7 @@ def plan(
     refiner: RefinerOption = None,
     task: TaskOption = None,
     model: ModelOption = None,
+    row: RowOption = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Task seeds of every table, instead of the suite's.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes to estimate for.")] = None,
 ) -> None:
@@ -122,7 +125,7 @@ def plan(
 
     one_thread_each()
     console = make_console()
-    made = _plan_of(_load_suite(suite, seeds, refiner, task, model), plugin)
+    made = _plan_of(_load_suite(suite, seeds, refiner, task, model, row), plugin)
     kept = open_store(store, console)
     cached = resolve_cached(made, kept)
     factors = timings.load(kept.root)
@@ -153,6 +156,7 @@ def plan(
 @app.command()
 def report(
     results: Annotated[Path, typer.Argument(help="A results folder.")] = Path("results/local/quick"),
+    figures: Annotated[bool, typer.Option(help="Draw the page's figures.")] = True,
 ) -> None:
     """Build the leaderboards again from the records of a results folder."""
     from bench.records import read_records
@@ -161,7 +165,7 @@ def report(
 
     console = make_console()
     records = read_records(results / "records")
-    paths = write_report(records, results)
+    paths = write_report(records, results, figures)
     print_report(paths.tables, console)
     console.print(f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})")
 
@@ -175,11 +179,16 @@ def _plan_of(suite: Suite, plugin: list[Path] | None) -> Plan:
 
 
 def _load_suite(
-    name: str, seeds: int | None, refiners: list[str] | None, tasks: list[str] | None, models: list[str] | None
+    name: str,
+    seeds: int | None,
+    refiners: list[str] | None,
+    tasks: list[str] | None,
+    models: list[str] | None,
+    rows: list[str] | None,
 ) -> Suite:
     from bench.suite import load_suite, narrowed, with_refiners
 
-    suite = with_refiners(narrowed(load_suite(name), tasks or (), models or ()), refiners or ())
+    suite = with_refiners(narrowed(load_suite(name), tasks or (), models or (), rows or ()), refiners or ())
     if seeds is None:
         return suite
     tables = tuple(table.model_copy(update={"seeds": seeds}) for table in suite.tables)
