@@ -179,6 +179,35 @@ def report(
     console.print(f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})")
 
 
+@app.command()
+def check(
+    results: Annotated[Path, typer.Argument(help="A results folder.")] = Path("results/local/quick"),
+    store: StoreOption = None,
+    plugin: PluginOption = None,
+    cells: Annotated[int, typer.Option(min=0, help="Cells, drawn at random, that are scored again.")] = 20,
+    draw: Annotated[int | None, typer.Option(min=0, help="Draws the same cells again [others each time].")] = None,
+    data: Annotated[bool, typer.Option(help="Prepare pairs that are not in the store, to compare digests.")] = True,
+) -> None:
+    """Look through a results folder as a referee would; exit code 1 with a line for each objection."""
+    from bench.referee import check_results
+    from bench.registry import Registry
+    from bench.store import Store
+
+    _one_thread_each()
+    root = _store_root(store)
+    kept = Store(root) if root.is_dir() else None
+    verdict = check_results(results, Registry(plugin or ()), kept, cells, draw, data)
+    for finding in verdict.findings:
+        print(finding)
+    for what in verdict.unchecked:
+        print(f"Not checked: {what}")
+    n_found = len(verdict.findings)
+    said = {0: "no objection", 1: "1 objection"}.get(n_found, f"{n_found} objections")
+    print(f"{results}: {verdict.n_records} records, {len(verdict.rescored)} scored again; {said}.")
+    if n_found:
+        raise typer.Exit(EXIT_INCOMPLETE)
+
+
 @app.command(name="list")
 def list_(plugin: PluginOption = None) -> None:
     """Suites, pairs, tasks with their models, and refiners that can be used here."""
