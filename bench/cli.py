@@ -1,4 +1,4 @@
-"""``python -m bench``: run, plan, report, list, data, new-refiner, check-refiner.
+"""``python -m bench``: run, plan, report, check, compare, list, data, new-refiner, check-refiner.
 
 Commands import what they need when they run: ``--help`` and ``report`` load no torch.
 """
@@ -206,6 +206,19 @@ def check(
     print(f"{results}: {verdict.n_records} records, {len(verdict.rescored)} scored again; {said}.")
     if n_found:
         raise typer.Exit(EXIT_INCOMPLETE)
+
+
+@app.command()
+def compare(
+    before: Annotated[Path, typer.Argument(metavar="A", help="A results folder.")],
+    after: Annotated[Path, typer.Argument(metavar="B", help="Another one, of the same suite or of another.")],
+) -> None:
+    """What changed from results folder A to B, and whether each change exceeds noise."""
+    from bench.records import read_records
+    from bench.report.changes import changes
+    from bench.report.terminal import print_changes
+
+    print_changes(changes(*(read_records(folder / "records") for folder in (before, after))), _console())
 
 
 @app.command(name="list")
