@@ -1,4 +1,4 @@
-"""Commands on the data of a pair: data export, data render, data preview."""
+"""Commands on data: export, render and preview of a pair, and gc of the store."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bench.api import UserError
-from bench.cli.options import PluginOption, make_console, one_thread_each
+from bench.cli.options import PluginOption, StoreOption, make_console, one_thread_each, open_store
 
 app = typer.Typer(help="Look at, render and export the data of a pair.")
 
@@ -54,8 +54,14 @@ def render(
     if wrong := sorted(set(look or ()) - set(LOOKS)):
         raise UserError(f"no look {wrong[0]!r}; allowed: {', '.join(LOOKS)}")
     one_thread_each()
-    with Progress(console=make_console()) as bars:
-        bar = bars.add_task(f"render {pair}", total=max(n, 1))
+    bars = Progress(console=make_console())
+    bar = bars.add_task(f"render {pair}", total=n)
+
+    def show(n_done: int, _: int) -> None:
+        bars.start()  # with the first image: what is refused leaves no empty bar behind
+        bars.update(bar, completed=n_done)
+
+    try:
         render_images(
             pair,
             out,
@@ -64,8 +70,10 @@ def render(
             looks=looks,
             layout_gap=layout_gap,
             processes=workers or os.cpu_count() or 1,
-            progress=lambda n_done, _: bars.update(bar, completed=n_done),
+            progress=show,
         )
+    finally:
+        bars.stop()
     print(f"{out}: {n} images of {pair} in the look of {' and '.join(looks)}, labels in {out / 'labels'}")
 
 
@@ -83,6 +91,23 @@ def preview_(
     path = out or Path(f"{pair}.png")
     preview(Registry(plugin or ()).pair(pair)[0], path, n)
     print(f"Wrote {path}")
+
+
+@app.command()
+def gc(
+    store: StoreOption = None,
+    plugin: PluginOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")] = False,
+) -> None:
+    """Remove what the store holds and no suite refers to: none that ships, and none run into a folder beside it."""
+    from bench.registry import Registry
+    from bench.unreferenced import referenced_here, remove, unreferenced
+
+    kept = open_store(store, make_console())
+    found = unreferenced(kept, referenced_here(kept, Registry(plugin or ())))
+    gone = list(found) if dry_run else remove(kept, found)
+    verb = "would be removed" if dry_run else "removed"
+    print(f"{kept.root}: {len(gone)} entries {verb}, {sum(found[key] for key in gone) / 1e6:.1f} MB")
 
 
 def _pixels(text: str) -> tuple[int, int]:

@@ -33,6 +33,12 @@ TaskOption = Annotated[
 ModelOption = Annotated[
     list[str] | None, typer.Option("--model", help="Train this model instead of the tables' own; may be repeated.")
 ]
+RowOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--row", help="Only this row beside `source`, as `adabn` or `refined fda:beta=0.05`; may be repeated."
+    ),
+]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Results folder [results/local/SUITE].")]
 
 

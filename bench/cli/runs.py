@@ -18,6 +18,7 @@ from bench.cli.options import (
     OutOption,
     PluginOption,
     RefinerOption,
+    RowOption,
     StoreOption,
     SuiteArgument,
     TaskOption,
@@ -47,6 +48,7 @@ def run(
     refiner: RefinerOption = None,
     task: TaskOption = None,
     model: ModelOption = None,
+    row: RowOption = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Task seeds of every table, instead of the suite's.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes [one a core, or one a GPU].")] = None,
     time_limit: Annotated[
@@ -70,7 +72,7 @@ def run(
     one_thread_each()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # schedulers stop jobs so; it ends like Ctrl-C
     console = make_console()
-    asked = _load_suite(suite, seeds, refiner, task, model)
+    asked = _load_suite(suite, seeds, refiner, task, model, row)
     executor = LocalExecutor(store_root(store), plugin or (), workers)
     try:
         plan = _plan_of(asked, plugin)
@@ -81,7 +83,7 @@ def run(
         save_suite(asked, results / "suite.yaml")
         listener = display(console, plan, verbose, quiet, lambda records: print_report(tables_of(records), console))
         least = time_limit or timings.LEAST_LIMIT_SECONDS
-        runner = Runner(plan, kept, executor, listener, results / "records", results / "failures", least)
+        runner = Runner(plan, kept, executor, listener, results, least)
         with listener:
             outcome = runner.run()
     except KeyboardInterrupt:
@@ -111,17 +113,19 @@ def plan(
     refiner: RefinerOption = None,
     task: TaskOption = None,
     model: ModelOption = None,
+    row: RowOption = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Task seeds of every table, instead of the suite's.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes to estimate for.")] = None,
 ) -> None:
-    """The dry run: every job, what is cached, an estimate of time and disk."""
+    """The dry run: every job, what is cached, an estimate of time and disk, for each table against its budget."""
     from bench import timings
     from bench.executors.local import devices
+    from bench.plan import work_by_table
     from bench.runner import resolve_cached
 
     one_thread_each()
     console = make_console()
-    made = _plan_of(_load_suite(suite, seeds, refiner, task, model), plugin)
+    made = _plan_of(_load_suite(suite, seeds, refiner, task, model, row), plugin)
     kept = open_store(store, console)
     cached = resolve_cached(made, kept)
     factors = timings.load(kept.root)
@@ -129,6 +133,13 @@ def plan(
     for job in made.jobs.values():
         state = "cached" if job.id in cached else f"{timings.estimate(job, factors):.1f} s"
         console.print(f"{job.id[:12]}  {state:>8}  {job.label}", markup=False, highlight=False, soft_wrap=True)
+    for work in work_by_table(made):
+        seconds = sum(timings.estimate(job, factors) for job in work.jobs)
+        line = f"{work.title}: {work.n_cells} cells, about {seconds:.0f} core seconds from nothing"
+        if work.core_seconds is not None:
+            over = seconds > work.core_seconds
+            line += f", {'MORE THAN' if over else 'within'} its {work.core_seconds:.0f}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     n_workers = len(devices(workers))
     seconds = sum(timings.estimate(job, factors) for job in todo)
     measured = sum(job.signature in factors for job in todo)
@@ -145,6 +156,7 @@ def plan(
 @app.command()
 def report(
     results: Annotated[Path, typer.Argument(help="A results folder.")] = Path("results/local/quick"),
+    figures: Annotated[bool, typer.Option(help="Draw the page's figures.")] = True,
 ) -> None:
     """Build the leaderboards again from the records of a results folder."""
     from bench.records import read_records
@@ -153,7 +165,7 @@ def report(
 
     console = make_console()
     records = read_records(results / "records")
-    paths = write_report(records, results)
+    paths = write_report(records, results, figures)
     print_report(paths.tables, console)
     console.print(f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})")
 
@@ -171,11 +183,16 @@ def _plan_of(suite: Suite, plugin: list[Path] | None) -> Plan:
 
 
 def _load_suite(
-    name: str, seeds: int | None, refiners: list[str] | None, tasks: list[str] | None, models: list[str] | None
+    name: str,
+    seeds: int | None,
+    refiners: list[str] | None,
+    tasks: list[str] | None,
+    models: list[str] | None,
+    rows: list[str] | None,
 ) -> Suite:
     from bench.suite import load_suite, narrowed, with_refiners
 
-    suite = with_refiners(narrowed(load_suite(name), tasks or (), models or ()), refiners or ())
+    suite = with_refiners(narrowed(load_suite(name), tasks or (), models or (), rows or ()), refiners or ())
     if seeds is None:
         return suite
     tables = tuple(table.model_copy(update={"seeds": seeds}) for table in suite.tables)
@@ -223,7 +240,7 @@ def _print_summary(console: Console, plan: Plan, outcome: Outcome, n_workers: in
     line += f"; {_duration(wall)}"
     if outcome.work_seconds:
         share = max(0.0, 1 - outcome.work_seconds / (n_workers * wall))
-        line += f", of which {share:.1%} of the {n_workers} workers' time was not fit, refine, train or score"
+        line += f", of which {share:.1%} of the {n_workers} workers' time was not fit, refine, train, score or measure"
     if not quiet:
         console.print(f"{line}.", highlight=False)
 
