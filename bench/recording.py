@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.arms import Arm
 from bench.jobs.prepare import pair_digest
-from bench.plan import PlannedCell, phases_of
+from bench.plan import PlannedCell, phases_of, versions_of
 from bench.records import Array, Cost, MetricInfo, PairInfo, Record
 from bench.store import Entry
 
@@ -49,7 +49,7 @@ def record_of(planned: PlannedCell, entries: Mapping[str, Entry], suite: str) ->
             "weights": entries.get("adapt", trained).files["weights.safetensors"],
             "test": entries["target"].files[target["columns"]["image"]["file"]],
         },
-        versions=versions_of(planned),
+        versions=versions_of(planned.table, planned.cell.refiner),
         environment=trained.meta["environment"],
         cost=_cost(metas),
         training=_training(planned, metas),
@@ -78,7 +78,7 @@ def failed_record(planned: PlannedCell, reason: str, suite: str) -> Record:
         status="failed",
         reason=reason,
         seeds=planned.seeds,
-        versions=versions_of(planned),
+        versions=versions_of(planned.table, planned.cell.refiner),
     )
 
 
@@ -97,21 +97,6 @@ def _pair_info(planned: PlannedCell, entries: Mapping[str, Entry]) -> PairInfo:
         n_target_test=target["target_test"],
         class_names=pair.class_names,
     )
-
-
-def versions_of(planned: PlannedCell) -> dict[str, str]:
-    """Versions of pair, task and refiner, and the digest of a plug-in's file, as a record of the cell states them."""
-    table = planned.table
-    versions = {
-        "pair": str(table.pair_described.version),
-        "task": str(table.task_described.version),
-    }
-    for _, refiner in table.rows:
-        if refiner is not None and refiner.variant == planned.cell.refiner:
-            versions["refiner"] = str(refiner.described.version)
-            if refiner.described.digest:
-                versions["refiner_source"] = refiner.described.digest
-    return versions
 
 
 def real_fraction_of(planned: PlannedCell) -> float:

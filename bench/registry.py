@@ -123,18 +123,7 @@ class Registry:
         cls = self.get(Refiner, name)
         _check_declared(cls)
         params = params_from(cls.Params, options, f"refiner {name!r}")
-        contents = {
-            key: content_digest(value)
-            for key in type(params).model_fields
-            if isinstance(value := getattr(params, key), Path)
-        }
-        described = Described(
-            name=name,
-            version=cls.version,
-            params=params.model_dump(mode="json"),
-            digest=self._digests.get(cls, ""),
-            contents=contents,
-        )
+        described = self._described(cls, params)
         try:
             refiner = cls(params)
         except Exception as error:
@@ -148,18 +137,14 @@ class Registry:
         name, options = split_variant(variant)
         cls = self.get(Task, name)
         params = params_from(cls.Params, options, f"task {name!r}")
-        described = Described(
-            name=name,
-            version=cls.version,
-            params=params.model_dump(mode="json"),
-            digest=self._digests.get(cls, ""),
-        )
-        return cls(params), described
+        return cls(params), self._described(cls, params)
 
-    def pair(self, name: str) -> tuple[Pair, Described]:
-        """A pair and its description."""
+    def pair(self, variant: str) -> tuple[Pair, Described]:
+        """A pair and its description, from a variant such as ``linemod:held_out_classes=cat+duck``."""
+        name, options = split_variant(variant)
         cls = self.get(Pair, name)
-        return cls(), Described(name=name, version=cls.version, digest=self._digests.get(cls, ""))
+        params = params_from(cls.Params, options, f"pair {name!r}")
+        return cls(params), self._described(cls, params)
 
     def model(self, task: Task, variant: str) -> Described:
         """A model of a task by variant, e.g. ``tf_efficientnet_lite0:pretrained=bundled``."""
@@ -182,9 +167,22 @@ class Registry:
         cls = self.get(base, described.name)
         if self._digests.get(cls, "") != described.digest:
             raise UserError(f"plug-in {described.name!r} changed while the run was on; run it again")
-        if base is not Pair:
-            return cls(cls.Params.model_validate(described.params))  # type: ignore[call-arg, attr-defined]
-        return cls()
+        return cls(cls.Params.model_validate(described.params))
+
+    def _described(self, cls: Any, params: Frozen) -> Described:
+        """What determines a plug-in of this class with these parameters; files and folders count by content."""
+        contents = {
+            key: content_digest(value)
+            for key in type(params).model_fields
+            if isinstance(value := getattr(params, key), Path)
+        }
+        return Described(
+            name=cls.name,
+            version=cls.version,
+            params=params.model_dump(mode="json"),
+            digest=self._digests.get(cls, ""),
+            contents=contents,
+        )
 
     def _installed(self, base: type, point: importlib.metadata.EntryPoint) -> Callable[[], type]:
         def load() -> type:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from bench.arms import Arm
 from bench.names import split_variant
-from bench.plan import PlannedCell
-from bench.recording import real_fraction_of, versions_of
+from bench.plan import PlannedCell, versions_of
+from bench.recording import real_fraction_of
 from bench.records import Record
 from bench.referee.folder import RUN_AGAIN, Finding, Results
 from bench.seeds import seed_from
@@ -32,7 +32,7 @@ def cells(results: Results) -> Iterator[Finding]:
 def versions(results: Results) -> Iterator[Finding]:
     """Pair, task and refiner are those of the code at hand."""
     for name, planned, record in _both(results):
-        here = versions_of(planned)
+        here = versions_of(planned.table, planned.cell.refiner)
         for key in sorted(here.keys() | record.versions.keys()):
             made, now = record.versions.get(key, "none"), here.get(key, "none")
             if made != now:
