@@ -12,7 +12,6 @@ labels nor its test images, and never scores itself.
 
 from __future__ import annotations
 
-import difflib
 import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -182,6 +181,7 @@ class Refiner(ABC):
     views: refined samples stored for each source image (an instance attribute may depend on ``Params``).
     images_seen: set by ``fit``: source images that its steps drew, with repetition (0 where it takes no steps).
     joint: whether ``fit`` trains a task network of its own, which :meth:`predictor` returns (arm ``end_to_end``).
+    fit_seconds: a prior for the dry run: a fit at budget ``light`` on images of 64×64, on one CPU core.
     Params: pydantic model of the hyper-parameters.
     """
 
@@ -192,6 +192,7 @@ class Refiner(ABC):
     Params: ClassVar[type[Frozen]] = Frozen
     views: int = 1
     joint: bool = False
+    fit_seconds: ClassVar[float] = 0.1
     images_seen: int = 0
 
     def __init__(self, params: Frozen | None = None) -> None:
@@ -333,9 +334,9 @@ class Task(ABC):
         UserError: no such network, or it cannot be used here; the nearest right name is suggested.
         """
         if name not in self.models:
-            near = difflib.get_close_matches(name, self.models, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise UserError(f"no model {name!r} for task {self.name!r}; {hint}allowed: {', '.join(self.models)}")
+            from bench.names import unknown  # which needs this file
+
+            raise unknown("model", name, self.models, f" for task {self.name!r}")
         return self.models[name]
 
     @abstractmethod
@@ -396,21 +397,27 @@ class TargetSplits:
     test: ``target_test``, its images at the working size, its labels at native size; disjoint from ``train`` by
         content and near-duplicate hash.
     groups: ``(N_test,) int64`` capture sequence of each test image where neighbours are not independent, else ``None``.
+    fit_rows: ``(K,) int64`` rows of ``train`` that refiners may learn from, ``None`` for all.
     """
 
     train: ImageSet
     labelled_rows: np.ndarray
     test: ImageSet
     groups: np.ndarray | None = None
+    fit_rows: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
 class SourceSplits:
-    """The synthetic side: training set, held-out set, and as much again for the arm ``source@2N`` (or ``None``)."""
+    """The synthetic side: training set, held-out set, and as much again for the arm ``source@2N`` (or ``None``).
+
+    ``fit_rows`` ``(K,) int64``: rows of ``train`` that refiners may learn from, ``None`` for all; they refine all.
+    """
 
     train: ImageSet
     val: ImageSet
     extra: ImageSet | None = None
+    fit_rows: np.ndarray | None = None
 
 
 class Pair(ABC):
@@ -425,6 +432,7 @@ class Pair(ABC):
     renders_more: whether ``source(…).extra`` exists (arm ``source@2N``).
     stand_in: the target is rendered, and is called so everywhere; never "real".
     redistributable: whether published pages may show its images.
+    Params: pydantic model of the options: ``linemod:held_out_classes=cat+duck`` in a suite sets one of them.
     """
 
     name: ClassVar[str]
@@ -442,6 +450,10 @@ class Pair(ABC):
     redistributable: ClassVar[bool] = False
     licence: ClassVar[str]
     citation: ClassVar[str]
+    Params: ClassVar[type[Frozen]] = Frozen
+
+    def __init__(self, params: Frozen | None = None) -> None:
+        self.params: Any = self.Params() if params is None else params
 
     @abstractmethod
     def size(self, task: str, budget: str) -> tuple[int, int]:

@@ -79,6 +79,40 @@ class Plan:
         return dependants
 
 
+@dataclass(frozen=True)
+class TableWork:
+    """What one table adds to a plan: its jobs that no table before it has, and the core seconds that it may cost."""
+
+    title: str
+    jobs: tuple[Job, ...]
+    n_cells: int
+    core_seconds: float | None
+
+
+def work_by_table(plan: Plan) -> list[TableWork]:
+    """The plan's jobs, each under the first table that needs it; the two recipes of a table are one."""
+    owners: dict[str, tuple[str, ...]] = {}
+    for planned in plan.cells:
+        pending = list(planned.jobs.values())
+        while pending:
+            job_id = pending.pop()
+            if job_id not in owners:
+                owners[job_id] = planned.cell.table
+                pending += [needed for _, needed in plan.jobs[job_id].inputs]
+    cells: dict[tuple[str, ...], list[PlannedCell]] = {}
+    for planned in plan.cells:
+        cells.setdefault(planned.cell.table, []).append(planned)
+    return [
+        TableWork(
+            " · ".join(table),
+            tuple(job for job in plan.jobs.values() if owners.get(job.id) == table),
+            len(of_table),
+            next((p.table.core_seconds for p in of_table if p.table.core_seconds is not None), None),
+        )
+        for table, of_table in cells.items()
+    ]
+
+
 def make_plan(suite: ResolvedSuite) -> Plan:
     """The graph of all that the suite needs; equal jobs of several tables are one job."""
     jobs: dict[str, Job] = {}
@@ -219,7 +253,7 @@ class _TableBuilder:
         spec = prepare.Spec.model_validate(
             {"pair": table.pair_described, "side": side, "size": size, "fit": table.task.fit, "limits": table.limits}
         )
-        return self._add("prepare", f"prepare {table.pair.name} {side}", spec, {})
+        return self._add("prepare", f"prepare {table.pair_variant} {side}", spec, {})
 
     def _fitted(self, refiner: ResolvedRefiner, refiner_seed: int) -> str:
         table, needs = self.table, refiner.refiner.needs
@@ -236,6 +270,7 @@ class _TableBuilder:
             model=table.model if needs else None,
             space=table.space if needs else None,
             joint=refiner.refiner.joint,
+            light_seconds=refiner.refiner.fit_seconds,
         )
         return self._add("fit", f"fit {refiner.variant}{_suffix(refiner_seed)}", fit_spec, inputs)
 
@@ -246,7 +281,7 @@ class _TableBuilder:
             views=refiner.refiner.views,
             reads=self._reads(refiner),
         )
-        label = f"refine {self.table.pair.name} with {refiner.variant}{_suffix(refiner_seed)}"
+        label = f"refine {self.table.pair_variant} with {refiner.variant}{_suffix(refiner_seed)}"
         return self._add("refine", label, spec, {"fit": self._fitted(refiner, refiner_seed), "source": self.source})
 
     def _fit_seed(self, refiner: ResolvedRefiner, refiner_seed: int) -> int:
@@ -316,7 +351,7 @@ class _TableBuilder:
             inputs = {"train": weights, "target": self.target}
             jobs["adapt"] = weights = self._add("adapt", label, network, inputs)
         cell = Cell(
-            pair=table.pair.name,
+            pair=table.pair_variant,
             task=table.task_variant,
             model=table.model_variant,
             recipe=table.recipe,

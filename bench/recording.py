@@ -63,7 +63,7 @@ def _training(planned: PlannedCell, metas: Mapping[str, Mapping[str, Any]]) -> d
     return {
         "steps": budget.train_steps,
         "batch_size": budget.batch_size,
-        "real_fraction": _real_fraction(train, planned),
+        "real_fraction": real_fraction_of(planned),
         "n_images": train["n_images"],
         "final_loss": train["final_loss"],
         "loss_curve": train["loss_curve"],
@@ -99,7 +99,8 @@ def _pair_info(planned: PlannedCell, entries: Mapping[str, Entry]) -> PairInfo:
     )
 
 
-def _real_fraction(train: Mapping[str, Any], planned: PlannedCell) -> float:
+def real_fraction_of(planned: PlannedCell) -> float:
+    """Share of a cell's training images, as they were drawn, that are labelled real ones."""
     arm = Arm.parse("source" if planned.cell.arm == "adabn" else planned.cell.arm)
     phases = phases_of(arm, planned.table.budget.train_steps)
     real = sum(p.steps * s.fraction for p in phases for s in p.streams if s.pool == "labelled")

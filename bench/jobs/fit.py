@@ -36,6 +36,11 @@ class Spec(Frozen):
     model: Described | None = None
     space: LabelSpace | None = None
     joint: bool = False
+    light_seconds: float
+
+
+BUDGETS = {"light": 1.0, "standard": 10.0, "paper": 1000.0}
+"""Times of a fit, relative to a light one's."""
 
 
 class StoredCheckpoint(Checkpoint):
@@ -72,14 +77,19 @@ def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
         "refiner": spec.refiner.identity(),
         "seed": spec.seed,
         "budget": spec.budget.model_dump(),
-        "source": column_digests(inputs["source"], "source_train", columns),
-        "target": column_digests(inputs["target"], "target_train", columns),
+        "source": column_digests(inputs["source"], _seen(inputs, "source"), columns),
+        "target": column_digests(inputs["target"], _seen(inputs, "target"), columns),
         "task": spec.task.identity() if spec.task else None,
         "model": spec.model.identity() if spec.model else None,
         "joint": spec.joint,
         "space": spec.space.model_dump() if spec.space else None,
         "source_model": inputs["source_model"].files if "source_model" in inputs else None,
     }
+
+
+def _seen(inputs: Inputs, side: str) -> str:
+    """The split that a fit learns from."""
+    return f"{side}_fit" if f"{side}_fit" in inputs[side].meta["sets"] else f"{side}_train"
 
 
 def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
@@ -89,8 +99,8 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
     from bench.training import seeded
 
     refiner = work.registry.rebuild(Refiner, spec.refiner)
-    source = load_set(inputs["source"], "source_train").only(frozenset(spec.reads))
-    target = load_set(inputs["target"], "target_train").unlabelled()
+    source = load_set(inputs["source"], _seen(inputs, "source")).only(frozenset(spec.reads))
+    target = load_set(inputs["target"], _seen(inputs, "target")).unlabelled()
     generator = torch.Generator().manual_seed(spec.seed)
     last: dict[str, Any] = {"steps": 0, "final_loss": 0.0}
 
@@ -136,5 +146,5 @@ def _context(spec: Spec, inputs: Inputs, generator: Any, work: Work, checkpoint:
 
 
 def estimate(spec: Spec, counts: dict[str, int]) -> tuple[float, int]:
-    """A second; learned refiners are known better once they have run here."""
-    return 1.0, 1_000_000
+    """The refiner's own prior, by budget and size of image; better known once it has run here."""
+    return spec.light_seconds * BUDGETS[spec.budget.name] * (counts["pixels"] / 64**2) ** 0.8, 1_000_000

@@ -55,7 +55,7 @@ REFERENCES = {
 
 
 class Spec(Frozen):
-    """Whose scores are compared with what, how to read them, and the pair's labels that have boundaries (``outlines``)."""
+    """Whose scores are compared with what, how to read them, and which labels of the pair have ``outlines``."""
 
     judge: Literal["oracle", "source"]
     reference: Literal["oracle_style", "identity"]
@@ -160,7 +160,7 @@ def _edges(source: ImageSet, labels: dict[str, np.ndarray], before: np.ndarray, 
 
 def _similarity(labels: dict[str, np.ndarray], before: np.ndarray, after: np.ndarray) -> Found:
     foreground = labels.get("foreground", np.zeros(before.shape[:3], bool))
-    shown = foreground.any(axis=(1, 2))
+    shown: np.ndarray = foreground.any(axis=(1, 2))
     per_image = similarity(before, after, foreground | ~shown[:, None, None])
     if "foreground" not in labels:
         return {"similarity": Quantity.not_measurable("no masks")}, {"similarity": per_image}

@@ -1,7 +1,8 @@
 """*prepare*: render or read one side of a pair and store its splits as columns.
 
 Target labels stay apart from what a refiner may load: ``target_train`` holds inputs alone, ``target_train_labelled``
-the labels with a row map into it.
+the labels with a row map into it. ``source_fit`` and ``target_fit``, where a pair has them, are what refiners may learn
+from.
 """
 
 from __future__ import annotations
@@ -54,7 +55,10 @@ def _source(pair: Pair, spec: Spec, folder: Path) -> dict[str, Any]:
     if splits.extra is not None:
         named["source_extra"] = splits.extra
     _check(pair, named)
-    return {split: _save(folder, split, images, tuple(images.columns)) for split, images in named.items()}
+    sets = {split: _save(folder, split, images, tuple(images.columns)) for split, images in named.items()}
+    if splits.fit_rows is not None:
+        sets["source_fit"] = _through(folder, "source_fit", sets["source_train"], splits.fit_rows)
+    return sets
 
 
 def _target(pair: Pair, spec: Spec, folder: Path) -> dict[str, Any]:
@@ -71,11 +75,19 @@ def _target(pair: Pair, spec: Spec, folder: Path) -> dict[str, Any]:
     for split, images in labelled.items():
         others = [name for name in images.columns if name not in images.names("input")]
         described = _save(folder, split, images, others)
-        rows = save_array(folder / "target_train_labelled.rows.npy", splits.labelled_rows.astype(np.int64))
-        for name, column in sets["target_train"]["columns"].items():
-            described["columns"][name] = {**column, "rows": rows}
+        inputs = _through(folder, split, sets["target_train"], splits.labelled_rows)
+        described["columns"] |= inputs["columns"]
         sets[split] = described
+    if splits.fit_rows is not None:
+        sets["target_fit"] = _through(folder, "target_fit", sets["target_train"], splits.fit_rows)
     return sets
+
+
+def _through(folder: Path, split: str, whole: dict[str, Any], rows: np.ndarray) -> dict[str, Any]:
+    """A set that is some rows of one that is stored: a row map beside the same files."""
+    file = save_array(folder / f"{split}.rows.npy", rows.astype(np.int64))
+    columns = {name: {**column, "rows": file} for name, column in whole["columns"].items()}
+    return {"columns": columns, "assets": whole["assets"], "n_images": len(rows)}
 
 
 def _check(pair: Pair, splits: dict[str, ImageSet]) -> None:

@@ -209,7 +209,7 @@ GAP = Format(
         *(
             f"{name}_{when}"
             for name in ("kid", "frechet", "two_sample", "colour", "spectrum")
-            for when in ("before", "after")
+            for when in ("after", "before")
         ),
         "kid_reduction",
         part=_gap_of,

@@ -13,7 +13,7 @@ with the others. This file computes no statistic of its own: intervals and tests
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -27,6 +27,7 @@ from bench.measures import Measurement
 from bench.records import PairInfo
 from bench.report.frame import TABLE
 from bench.report.measured import Measured, measured
+from bench.report.sections import Section, sections_of
 
 MIN_SEEDS = 3
 """Task seeds that a ranked row needs (DESIGN §8)."""
@@ -130,6 +131,7 @@ class Table:
     suites: tuple[str, ...]
     versions: Mapping[str, tuple[str, ...]]
     """Every value of each key of the records' ``versions`` and ``environment``; a refiner's: ``refiner of fda``."""
+    sections: tuple[Section, ...]
 
     @property
     def is_measured(self) -> bool:
@@ -159,7 +161,8 @@ def leaderboard(frame: pd.DataFrame, measurements: Sequence[Measurement] = ()) -
         with_rivals = [recipe for recipe in present if (by_recipe[recipe].arm != "source").any()]
         for recipe in with_rivals or present[:1]:
             other = by_recipe["plain" if recipe == "strong" else "strong"]
-            tables.append(_table(by_recipe[recipe], other, _source(by_recipe["strong"]), measurements))
+            table = _table(by_recipe[recipe], other, _source(by_recipe["strong"]), measurements)
+            tables.append(replace(table, sections=sections_of(table, by_recipe[recipe])))
     return tables
 
 
@@ -220,7 +223,7 @@ def _table(
     return Table(
         **dict(zip(TABLE, key, strict=True)),
         metric=metric,
-        decimals=_decimals([row.score for row in ordered if row.score]),
+        decimals=decimals(row.score.interval for row in ordered if row.score),
         pair_info=scored.pair_info.iloc[0] if len(scored) else None,
         rows=tuple(ordered),
         gains=gains,
@@ -231,6 +234,7 @@ def _table(
         batch_sizes=_distinct(scored.batch_size),
         suites=tuple(sorted(cells.suite.unique())),
         versions=_versions(scored),
+        sections=(),
     )
 
 
@@ -432,9 +436,9 @@ def _gap_problem(values: Mapping[str, BySeed], oracle: stats.Comparison | None, 
     return ""
 
 
-def _decimals(scores: Sequence[Estimate]) -> int:
+def decimals(intervals: Iterable[stats.Interval | None]) -> int:
     """Decimals that show the first figure of a typical interval's half-width: one for ± 1.5 %, two for ± 0.03 %."""
-    widths = [(s.interval.high - s.interval.low) / 2 for s in scores if s.interval]
+    widths = [(interval.high - interval.low) / 2 for interval in intervals if interval]
     typical = float(np.median(widths)) if widths else 0.0
     if typical <= 0:
         return 1
