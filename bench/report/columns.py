@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from bench.api import Metric
 from bench.measures import Quantity
 from bench.report.leaderboard import BLOCKS, Block, Estimate, Row, Table
-from bench.report.measured import NOT_MEASURED, Measured, Part
+from bench.report.measured import NOT_MEASURED, Measured
 
 NOTHING = "–"
 """Printed where a value does not exist; the CSV field is empty."""
 MARKS = {"gain": "▲ gain", "loss": "▼ loss"}
 """Resolved verdicts; the others are printed as they are."""
 DAMAGED = "⚑ damaged"
+GAP_MEASURES = ("kid", "frechet", "two_sample", "colour", "spectrum")
 
 
 @dataclass(frozen=True)
@@ -144,32 +145,20 @@ def quantity(found: Quantity, decimals: int) -> str:
     return f"{number(found.value, decimals)} {interval(found.low, found.high, decimals)}"
 
 
-def _quantities(*names: str, part: Callable[[Measured], Part]) -> dict[str, Callable[[Measured], Any]]:
+def _quantities(part: Literal["labels", "gap"], *names: str) -> dict[str, Callable[[Measured], Any]]:
     """CSV fields of some quantities: value, ends of the interval, and why there is none."""
-    fields: dict[str, Callable[[Measured], Any]] = {}
-    for name in names:
-        for end, attribute in (("", "value"), ("_low", "low"), ("_high", "high"), ("_reason", "reason")):
-            fields[f"{name}{end}"] = lambda m, n=name, a=attribute: getattr(part(m).get(n), a)  # type: ignore[misc]
-    return fields
 
+    def field(name: str, attribute: str) -> Callable[[Measured], Any]:
+        return lambda found: getattr(getattr(found, part).get(name), attribute)
 
-def _kept(name: str) -> Callable[[Measured, int], str]:
-    def text(found: Measured, _: int) -> str:
-        return quantity(found.labels.get(name), 0)
-
-    return text
+    ends = {"": "value", "_low": "low", "_high": "high", "_reason": "reason"}
+    return {name + end: field(name, attribute) for name in names for end, attribute in ends.items()}
 
 
 def _score_kept(found: Measured, _: int) -> str:
-    identity = found.labels.get("score_kept_identity")
-    beside = f" (identity {number(identity.value, 0)})" if identity.value is not None else ""
+    identity = found.labels.get("score_kept_identity").value
+    beside = "" if identity is None else f" (identity {number(identity, 0)})"
     return quantity(found.labels.get("score_kept"), 0) + beside
-
-
-def _verdict(found: Measured) -> str:
-    if not found.labels.values:
-        return found.labels.problem
-    return f"{DAMAGED} ({', '.join(found.labels.flags)})" if found.labels.flags else "intact"
 
 
 def _gap(found: Measured, _: int) -> str:
@@ -179,43 +168,31 @@ def _gap(found: Measured, _: int) -> str:
     return f"{quantity(before, 2)} → {quantity(after, 2)}"
 
 
-def _labels_of(found: Measured) -> Part:
-    return found.labels
+def _verdict(found: Measured) -> str:
+    if not found.labels.values:
+        return found.labels.problem
+    return f"{DAMAGED} ({', '.join(found.labels.flags)})" if found.labels.flags else "intact"
 
 
-def _gap_of(found: Measured) -> Part:
-    return found.gap
-
+_SCORES = ("score_kept", "score_kept_identity", "score", "score_identity", "score_reference")
+_GAPS = tuple(f"{gap}_{when}" for gap in GAP_MEASURES for when in ("after", "before"))
 
 VERDICT = Format(
-    lambda found, _: _verdict(found), {"": _verdict}, right=False, style=lambda m: "loss" if m.labels.flags else ""
-)
-SCORE_KEPT = Format(
-    _score_kept,
-    _quantities("score_kept", "score_kept_identity", "score", "score_identity", "score_reference", part=_labels_of),
+    lambda found, _: _verdict(found),
+    {"": _verdict},
     right=False,
+    style=lambda found: "loss" if found.labels.flags else "",
 )
+SCORE_KEPT = Format(_score_kept, _quantities("labels", *_SCORES), right=False)
 EDGES_KEPT = Format(
-    _kept("edges_kept"), _quantities("edges_kept", "edges_before", "edges_after", part=_labels_of), right=False
+    lambda found, _: quantity(found.labels.get("edges_kept"), 0),
+    _quantities("labels", "edges_kept", "edges_before", "edges_after"),
+    right=False,
 )
 SIMILARITY = Format(
-    lambda found, _: quantity(found.labels.get("similarity"), 2),
-    _quantities("similarity", part=_labels_of),
-    right=False,
+    lambda found, _: quantity(found.labels.get("similarity"), 2), _quantities("labels", "similarity"), right=False
 )
-GAP = Format(
-    _gap,
-    _quantities(
-        *(
-            f"{name}_{when}"
-            for name in ("kid", "frechet", "two_sample", "colour", "spectrum")
-            for when in ("after", "before")
-        ),
-        "kid_reduction",
-        part=_gap_of,
-    ),
-    right=False,
-)
+GAP = Format(_gap, _quantities("gap", *_GAPS, "kid_reduction"), right=False)
 
 
 def _measured(row: Row) -> Measured | None:
