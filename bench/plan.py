@@ -101,6 +101,8 @@ class _TableBuilder:
             for _, refiner in self.table.rows:
                 if refiner is not None and not refiner.refiner.needs:
                     self._refined(refiner, refiner_seed)
+        if not set(self.table.task.labels) <= self.table.pair.target_labels:
+            return  # Nothing to score with: the refined sets are all that can be made.
         for task_seed in range(self.table.seeds):
             for refiner_seed in range(self.table.refiner_seeds):
                 for arm, refiner in self.table.rows:

@@ -314,7 +314,7 @@ def _resolve_table(entry: TableEntry, registry: Registry) -> ResolvedTable:
     table = ResolvedTable(
         pair=pair,
         pair_described=pair_described,
-        pair_variant=_canonical(entry.pair),
+        pair_variant=pair.alias or _canonical(entry.pair),
         task=task,
         task_described=task_described,
         task_variant=_canonical(entry.task),
