@@ -182,6 +182,7 @@ class Refiner(ABC):
     views: refined samples stored for each source image (an instance attribute may depend on ``Params``).
     images_seen: set by ``fit``: source images that its steps drew, with repetition (0 where it takes no steps).
     joint: whether ``fit`` trains a task network of its own, which :meth:`predictor` returns (arm ``end_to_end``).
+    fit_seconds: a prior for the dry run: a fit at budget ``light`` on images of 64×64, on one CPU core.
     Params: pydantic model of the hyper-parameters.
     """
 
@@ -192,6 +193,7 @@ class Refiner(ABC):
     Params: ClassVar[type[Frozen]] = Frozen
     views: int = 1
     joint: bool = False
+    fit_seconds: ClassVar[float] = 0.1
     images_seen: int = 0
 
     def __init__(self, params: Frozen | None = None) -> None:
@@ -473,6 +475,10 @@ class Pair(ABC):
     @abstractmethod
     def target(self, size: tuple[int, int], fit: Fit, limits: Limits) -> TargetSplits:
         """Read the real side; see :class:`TargetSplits` for what is at which size."""
+
+    def describe(self, budget: str) -> list[str]:
+        """Lines that a run prints before it begins: what was found in a user's folders. Nothing for other pairs."""
+        return []
 
 
 class Described(Frozen):

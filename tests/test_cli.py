@@ -50,6 +50,10 @@ def test_help_loads_no_torch():
         (["check-refiner", "histgram"], "no refiner 'histgram'; did you mean 'histogram'?"),
         (["check-refiner", "gone.py"], "no file or folder gone.py"),
         (["new-refiner", "fda"], "there is a refiner 'fda' already"),
+        (["rn"], "no such command 'rn'. Did you mean 'run'?; see python -m bench --help"),
+        (["run", "--seed", "3"], "no such option: --seed (Possible options: --seeds"),
+        (["run", "--seeds", "0"], "invalid value for '--seeds': "),
+        (["data", "export", "digits"], "missing option '--out'"),
     ],
 )
 def test_a_users_mistake_is_one_line_and_exit_code_2(cli, arguments, message):

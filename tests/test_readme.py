@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,7 @@ def test_the_readmes_leaderboard_is_the_published_one():
 
 def test_published_leaderboards_are_what_their_records_say(tmp_path):
     for suite in sorted(path.parent for path in (ROOT / "results").glob("*/records")):
+        shutil.copytree(suite, tmp_path / suite.name)
         write_report(read_records(suite / "records"), tmp_path / suite.name)
         for name in ("leaderboard.md", "leaderboard.csv", "cells.csv", "leaderboard.html"):
             assert (tmp_path / suite.name / name).read_bytes() == (suite / name).read_bytes(), f"{suite.name}/{name}"

@@ -13,7 +13,7 @@ with the others. This file computes no statistic of its own: intervals and tests
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -205,7 +205,7 @@ def _table(cells: pd.DataFrame, other: pd.DataFrame, strong_source: BySeed) -> T
     return Table(
         **{name: str(cells[name].iloc[0]) for name in TABLE},
         metric=metric,
-        decimals=_decimals([row.score for row in ordered if row.score]),
+        decimals=decimals(row.score.interval for row in ordered if row.score),
         pair_info=scored.pair_info.iloc[0] if len(scored) else None,
         rows=tuple(ordered),
         gains=gains,
@@ -417,9 +417,9 @@ def _gap_problem(values: Mapping[str, BySeed], oracle: stats.Comparison | None, 
     return ""
 
 
-def _decimals(scores: Sequence[Estimate]) -> int:
+def decimals(intervals: Iterable[stats.Interval | None]) -> int:
     """Decimals that show the first figure of a typical interval's half-width: one for ± 1.5 %, two for ± 0.03 %."""
-    widths = [(s.interval.high - s.interval.low) / 2 for s in scores if s.interval]
+    widths = [(interval.high - interval.low) / 2 for interval in intervals if interval]
     typical = float(np.median(widths)) if widths else 0.0
     if typical <= 0:
         return 1

@@ -36,7 +36,7 @@ StepsOption = Annotated[
 ]
 
 
-def own_texts(
+def texts(
     *,
     source: Path | None,
     target: Path | None,
