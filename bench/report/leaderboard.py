@@ -24,6 +24,7 @@ from bench import stats
 from bench.api import Metric
 from bench.records import PairInfo
 from bench.report.frame import TABLE
+from bench.report.sections import Section, sections_of
 
 MIN_SEEDS = 3
 """Task seeds that a ranked row needs (DESIGN §8)."""
@@ -125,6 +126,7 @@ class Table:
     suites: tuple[str, ...]
     versions: Mapping[str, tuple[str, ...]]
     """Every value of each key of the records' ``versions`` and ``environment``; a refiner's: ``refiner of fda``."""
+    sections: tuple[Section, ...]
 
     @property
     def title(self) -> str:
@@ -149,7 +151,8 @@ def leaderboard(frame: pd.DataFrame) -> list[Table]:
         with_rivals = [recipe for recipe in present if (by_recipe[recipe].arm != "source").any()]
         for recipe in with_rivals or present[:1]:
             other = by_recipe["plain" if recipe == "strong" else "strong"]
-            tables.append(_table(by_recipe[recipe], other, _source(by_recipe["strong"])))
+            table = _table(by_recipe[recipe], other, _source(by_recipe["strong"]))
+            tables.append(replace(table, sections=sections_of(table, by_recipe[recipe])))
     return tables
 
 
@@ -216,6 +219,7 @@ def _table(cells: pd.DataFrame, other: pd.DataFrame, strong_source: BySeed) -> T
         batch_sizes=_distinct(scored.batch_size),
         suites=tuple(sorted(cells.suite.unique())),
         versions=_versions(scored),
+        sections=(),
     )
 
 
