@@ -25,7 +25,6 @@ from bench.api import UserError
 from bench.arms import Arm
 from bench.records import Array, PairInfo, Record
 
-WITHOUT_RECIPE = ["pair", "task", "model", "budget"]
 TABLE = ["pair", "task", "model", "recipe", "budget"]
 """Cells with these in common are trained alike and stand in one table."""
 OBJECTS = ["metrics", "contributions", "groups", "per_image", "pair_info", "seeds", "versions", "environment"]

@@ -20,9 +20,9 @@ from bench.report.words import headline, kind_of_target, summary, verdict
 MARKS = {"gain": "▲", "loss": "▼", "not resolved": "○", "": "–"}
 HEAD = """# Published leaderboards
 
-Each folder holds what one command wrote: `leaderboard.md`, the same as a page with figures (`leaderboard.html`: download
-it and open it, it needs no network), the tables as `leaderboard.csv`, every cell as `cells.csv`, the suite as it was run
-(`suite.yaml`), and `records/`, one JSON a cell with seeds, digests, versions, environment, cost and per-image
+Each folder holds what one command wrote: `leaderboard.md`, the same as a page with figures (`leaderboard.html`:
+download and open it, it needs no network), the tables as `leaderboard.csv`, every cell as `cells.csv`, the suite as it
+was run (`suite.yaml`), and `records/`, one JSON a cell with seeds, digests, versions, environment, cost and per-image
 statistics. `python -m bench report results/SUITE` builds the leaderboards again from the records, and
 `python -m bench report --index results` this page.
 
