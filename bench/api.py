@@ -12,7 +12,6 @@ labels nor its test images, and never scores itself.
 
 from __future__ import annotations
 
-import difflib
 import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -335,9 +334,9 @@ class Task(ABC):
         UserError: no such network, or it cannot be used here; the nearest right name is suggested.
         """
         if name not in self.models:
-            near = difflib.get_close_matches(name, self.models, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise UserError(f"no model {name!r} for task {self.name!r}; {hint}allowed: {', '.join(self.models)}")
+            from bench.names import unknown  # which needs this file
+
+            raise unknown("model", name, self.models, f" for task {self.name!r}")
         return self.models[name]
 
     @abstractmethod

@@ -175,7 +175,11 @@ def _plan_of(suite: Suite, plugin: list[Path] | None) -> Plan:
     from bench.registry import Registry
     from bench.suite import resolve
 
-    return make_plan(resolve(suite, Registry(plugin or ())))
+    registry = Registry(plugin or ())
+    made = make_plan(resolve(suite, registry))
+    for file, reason in registry.broken.items():
+        print(f"note: plug-in {file} {reason}; this run does not need it", file=sys.stderr)
+    return made
 
 
 def _load_suite(
