@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench.api import UserError
+from bench.data.imageset import DataError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 data_app = typer.Typer(
-    help="Look at, render and export the data of a pair.", no_args_is_help=True, rich_markup_mode=None
+    help="Fetch, look at, render and export the data of a pair.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(data_app, name="data")
 
@@ -80,7 +81,9 @@ def run(
     """Run a suite: train, score, and write leaderboards. What is finished already is not done again."""
     from bench import timings
     from bench.executors.local import LocalExecutor
+    from bench.fetching import offer
     from bench.records import read_records
+    from bench.registry import Registry
     from bench.report import tables_of, write_report
     from bench.report.terminal import print_findings, print_report
     from bench.runner import Runner
@@ -94,6 +97,8 @@ def run(
     asked = _load_suite(suite, seeds, refiner, task, model)
     executor = LocalExecutor(_store_root(store), plugin or (), workers)
     try:
+        registry = Registry(plugin or ())
+        offer((registry.pair(table.pair)[0] for table in asked.tables), console)
         plan = _plan_of(asked, plugin)
         kept = _open_store(store, console)
         results = out or Path("results/local") / plan.suite.name
@@ -260,6 +265,25 @@ def check_refiner(
         raise typer.Exit(EXIT_INCOMPLETE)
 
 
+@data_app.command(name="fetch")
+def fetch_(
+    name: Annotated[str, typer.Argument(help="A pair whose photographs are public (see `list`), or a public set.")],
+    mirror: Annotated[
+        str | None, typer.Option(help="A folder or address that holds the set or its archive, instead of its own.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="Folder for the set's folder [$REALGAIN_DATA, or the user's cache].")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Agree to the licence, which is printed, unasked.")] = False,
+    plugin: PluginOption = None,
+) -> None:
+    """Bring the public photographs that a pair needs, verified file by file; a dropped transfer goes on."""
+    from bench.fetching import asked_sets, bring
+    from bench.registry import Registry
+
+    bring(asked_sets(name, Registry(plugin or ())), _console(), to, mirror, yes)
+
+
 @data_app.command()
 def export(
     pair: Annotated[str, typer.Argument(help="A pair (see `list`).")],
@@ -273,9 +297,12 @@ def export(
     `precomputed:folder=DIR`.
     """
     from bench.data.export import export_pair
+    from bench.fetching import offer
     from bench.registry import Registry
 
-    counts = export_pair(Registry(plugin or ()), pair, task, out)
+    registry = Registry(plugin or ())
+    offer([registry.pair(pair)[0]], _console())
+    counts = export_pair(registry, pair, task, out)
     for split, n_images in counts.items():
         print(f"{out / split}: {n_images} images")
 
@@ -324,10 +351,13 @@ def preview_(
 ) -> None:
     """Write a contact sheet of a pair: both sides, with their labels drawn on them."""
     from bench.data.preview import preview
+    from bench.fetching import offer
     from bench.registry import Registry
 
     path = out or Path(f"{pair}.png")
-    preview(Registry(plugin or ()).pair(pair)[0], path, n)
+    shown, _ = Registry(plugin or ()).pair(pair)
+    offer([shown], _console())
+    preview(shown, path, n)
     print(f"Wrote {path}")
 
 
@@ -343,7 +373,7 @@ def main() -> None:
     """Entry point: a user's mistake is one line and exit code 2."""
     try:
         app(prog_name="python -m bench")
-    except UserError as error:
+    except (UserError, DataError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(EXIT_USER)
     except OSError as error:

@@ -28,7 +28,11 @@ from bench.api import Described, Frozen, ModelParams, Need, Pair, PluginError, R
 from bench.names import nearest, split_variant, unknown
 
 RENDERED_PAIRS = ("objects", "street", "indoor", "vending")
-BUILT_IN_PAIRS = {"digits": "bench.data.digits", **dict.fromkeys(RENDERED_PAIRS, "bench.data.embedded")}
+BUILT_IN_PAIRS = {
+    "digits": "bench.data.digits",
+    **dict.fromkeys(RENDERED_PAIRS, "bench.data.embedded"),
+    "linemod": "bench.data.real.linemod",
+}
 
 Plugin = TypeVar("Plugin", Refiner, Task, Pair)
 

@@ -41,7 +41,7 @@ def test_help_loads_no_torch():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "quik"], "no suite 'quik'; did you mean 'quick'? Available: digits, mini, quick, smoke"),
+        (["run", "quik"], "no suite 'quik'; did you mean 'quick'? Available: digits, linemod, mini, quick, smoke"),
         (["plan", "gone.yaml"], "no suite file gone.yaml"),
         (["report", "nowhere"], "no records in nowhere/records"),
         (["run", "smoke", "--out", str(TOYS)], "File exists"),

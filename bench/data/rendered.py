@@ -86,7 +86,8 @@ class RenderedPair(Pair):
 
     def source(self, size: Size, fit: Fit, limits: Limits) -> SourceSplits:
         """Read the source's look of the source layouts; the target's look of them is the column ``in_target_look``."""
-        return SourceSplits(*(self._set(split, size, fit, limits) for split in ("source_train", "source_val")))
+        train, val = (self._set(split, size, fit, limits) for split in ("source_train", "source_val"))
+        return SourceSplits(train, val)
 
     def target(self, size: Size, fit: Fit, limits: Limits) -> TargetSplits:
         """Read the stand-in target; all of ``target_train`` has labels for the arms that may use them."""
