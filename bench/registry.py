@@ -41,6 +41,7 @@ BUILT_IN_PAIRS = {
     "digits": "bench.data.digits",
     "own": "bench.data.own",
     **dict.fromkeys(RENDERED_PAIRS, "bench.data.embedded"),
+    "linemod": "bench.data.real.linemod",
 }
 
 Plugin = TypeVar("Plugin", Refiner, Task, Pair)

@@ -77,7 +77,9 @@ def run(
     write leaderboards. What is finished already is not done again."""
     from bench import timings
     from bench.executors.local import LocalExecutor
+    from bench.fetching import offer
     from bench.records import read_records
+    from bench.registry import Registry
     from bench.report import tables_of, write_report
     from bench.report.terminal import print_findings, print_report
     from bench.runner import Runner
@@ -106,6 +108,8 @@ def run(
         asked = _load_suite(suite, seeds, refiner, task, model, row)
     executor = LocalExecutor(store_root(store), plugin or (), workers)
     try:
+        registry = Registry(plugin or ())
+        offer((registry.pair(table.pair)[0] for table in asked.tables), console)
         plan = _plan_of(asked, plugin)
         _print_own(plan, console)
         kept = open_store(store, console)
