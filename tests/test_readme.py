@@ -40,7 +40,9 @@ def test_the_readmes_findings_are_the_published_ones():
     index = (ROOT / "results" / "README.md").read_text()
     published = index.partition("## [quick]")[2].partition("\n## ")[0]
     rows = [line for line in published.splitlines() if line.startswith("|")]
-    shown = (ROOT / "README.md").read_text().partition("<!-- findings:begin -->")[2].partition("<!-- findings:end -->")[0]
+    shown = (
+        (ROOT / "README.md").read_text().partition("<!-- findings:begin -->")[2].partition("<!-- findings:end -->")[0]
+    )
     assert len(rows) >= 2 + len(load_suite("quick").tables)
     assert shown.strip().splitlines() == rows
 
