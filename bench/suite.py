@@ -18,6 +18,7 @@ A suite is a list of tables; a table trains every arm alike (one pair, task, mod
         arms:
           - refined                 # every refiner of the table
           - {arm: refined_hybrid@50, refiners: [histogram]}
+          - "real@{5,10,20,40}"     # an arm for each number of labelled real images: a curve
           - oracle
         limits: {source_images: 1000}   # optional; also target_images, test_images
         train_steps: 400            # optional: replaces the budget's
@@ -41,7 +42,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from bench.api import Budget, Described, Frozen, LabelSpace, Limits, Pair, Refiner, Task, UserError
-from bench.arms import Arm
+from bench.arms import Arm, grid
 from bench.names import join_variant, nearest, split_variant, unknown
 from bench.records import write_atomically
 from bench.registry import Registry
@@ -78,7 +79,15 @@ class TableEntry(Frozen):
     def _names_are_entries(cls, arms: Any) -> Any:
         if not isinstance(arms, list | tuple):
             return arms
-        return [{"arm": arm} if isinstance(arm, str) else arm for arm in arms]
+        entries = [{"arm": arm} if isinstance(arm, str) else arm for arm in arms]
+        return [one for entry in entries for one in _each(entry)]
+
+
+def _each(entry: Any) -> list[Any]:
+    """The entries that one stands for: itself, or one for each arm of its grid."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("arm"), str):
+        return [entry]
+    return [{**entry, "arm": arm} for arm in grid(entry["arm"])]
 
 
 class Suite(Frozen):
@@ -348,7 +357,7 @@ def _resolve_table(entry: TableEntry, registry: Registry) -> ResolvedTable:
     table = ResolvedTable(
         pair=pair,
         pair_described=pair_described,
-        pair_variant=_canonical(entry.pair),
+        pair_variant=pair.alias or _canonical(entry.pair),
         task=task,
         task_described=task_described,
         task_variant=_canonical(entry.task),
@@ -423,8 +432,11 @@ def _check_arm(arm: Arm, refiner: ResolvedRefiner | None, table: ResolvedTable) 
             f"refiner {refiner.variant!r} cannot serve arm 'end_to_end': it trains no task network; "
             "name the refiners that do, as {arm: end_to_end, refiners: [...]}"
         )
-    if arm.k is not None and arm.k > n_labelled:
-        raise UserError(f"{cannot}it has {n_labelled} labelled real training images; ask for at most that many")
+    if arm.has_target_labels and (arm.k or 1) > n_labelled:
+        lend = (
+            "lend it some (--labelled-target), or leave the arm out" if not n_labelled else "ask for at most that many"
+        )
+        raise UserError(f"{cannot}it has {n_labelled} labelled real training images; {lend}")
     if arm.finetune and table.budget.train_steps < 2:
         raise UserError(f"arm {str(arm)!r} trains in two phases and needs train_steps of 2 or more; found 1")
     if arm.kind == "adabn" and table.task.model(table.model.name).batch_norm is False:

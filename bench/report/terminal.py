@@ -56,6 +56,19 @@ def print_report(tables: Sequence[Table], console: Console) -> None:
         for note in [*notes(table), *reproduce(table)]:
             say(note, "dim")
         say("")
+        for section in table.sections:
+            grid = Grid(box=None, pad_edge=False, padding=(0, GUTTER, 0, 0))
+            say(section.title, "bold")
+            say(section.finding)
+            for title in section.headings:
+                justify = "right" if title.right else "left"
+                grid.add_column(_printable(title.title.replace("`", ""), console), justify=justify, overflow="fold")
+            for texts_of_row in section.rows:
+                grid.add_row(*(Text(_printable(text.replace("`", ""), console)) for text in texts_of_row))
+            console.print(grid)
+            for note in section.notes:
+                say(note, "dim")
+            say("")
 
 
 def print_findings(tables: Sequence[Table], console: Console) -> None:
