@@ -432,22 +432,29 @@ class Pair(ABC):
     renders_more: whether ``source(…).extra`` exists (arm ``source@2N``).
     stand_in: the target is rendered, and is called so everywhere; never "real".
     redistributable: whether published pages may show its images.
+    downloads: names of the public sets that it reads, to be fetched before it is used (``bench data fetch``); an
+        instance attribute may depend on ``Params``.
     Params: pydantic model of the options: ``linemod:held_out_classes=cat+duck`` in a suite sets one of them.
+    alias: what tables call the pair in place of its name and options, where these are long.
+
+    What depends on options, as the classes of a folder do, is set by ``__init__``.
     """
 
     name: ClassVar[str]
+    alias: str = ""
     version: ClassVar[int]
-    title: ClassVar[str]
-    tasks: ClassVar[frozenset[str]]
-    class_names: ClassVar[tuple[str, ...]]
-    source_labels: ClassVar[frozenset[str]]
-    target_labels: ClassVar[frozenset[str]]
-    inputs: ClassVar[frozenset[str]] = frozenset({"image"})
-    depth_range_m: ClassVar[tuple[float, float] | None] = None
+    title: str
+    tasks: frozenset[str]
+    class_names: tuple[str, ...]
+    source_labels: frozenset[str]
+    target_labels: frozenset[str]
+    inputs: frozenset[str] = frozenset({"image"})
+    depth_range_m: tuple[float, float] | None = None
     safe_distance_m: ClassVar[float | None] = None
     renders_more: ClassVar[bool] = False
     stand_in: ClassVar[bool] = False
     redistributable: ClassVar[bool] = False
+    downloads: tuple[str, ...] = ()
     licence: ClassVar[str]
     citation: ClassVar[str]
     Params: ClassVar[type[Frozen]] = Frozen
@@ -470,6 +477,10 @@ class Pair(ABC):
     @abstractmethod
     def target(self, size: tuple[int, int], fit: Fit, limits: Limits) -> TargetSplits:
         """Read the real side; see :class:`TargetSplits` for what is at which size."""
+
+    def describe(self, budget: str) -> list[str]:
+        """Lines that a run prints before it begins: what was found in a user's folders. Nothing for other pairs."""
+        return []
 
 
 class Described(Frozen):

@@ -145,6 +145,8 @@ class _TableBuilder:
             for _, refiner in self.table.rows:
                 if refiner is not None and not refiner.refiner.needs:
                     self._refined(refiner, refiner_seed)
+        if not set(self.table.task.labels) <= self.table.pair.target_labels:
+            return  # Nothing to score with: the refined sets are all that can be made.
         for task_seed in range(self.table.seeds):
             for refiner_seed in range(self.table.refiner_seeds):
                 for arm, refiner in self.table.rows:
@@ -165,7 +167,7 @@ class _TableBuilder:
     def _measure(self, kind: Kind, refiner: ResolvedRefiner, refiner_seed: int, jobs: dict[str, str]) -> PlannedMeasure:
         table = self.table
         of = Subject(
-            pair=table.pair.name,
+            pair=table.pair_variant,
             task=table.task_variant,
             model=table.model_variant,
             recipe=table.recipe,

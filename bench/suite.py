@@ -357,7 +357,7 @@ def _resolve_table(entry: TableEntry, registry: Registry) -> ResolvedTable:
     table = ResolvedTable(
         pair=pair,
         pair_described=pair_described,
-        pair_variant=_canonical(entry.pair),
+        pair_variant=pair.alias or _canonical(entry.pair),
         task=task,
         task_described=task_described,
         task_variant=_canonical(entry.task),
@@ -432,8 +432,11 @@ def _check_arm(arm: Arm, refiner: ResolvedRefiner | None, table: ResolvedTable) 
             f"refiner {refiner.variant!r} cannot serve arm 'end_to_end': it trains no task network; "
             "name the refiners that do, as {arm: end_to_end, refiners: [...]}"
         )
-    if arm.k is not None and arm.k > n_labelled:
-        raise UserError(f"{cannot}it has {n_labelled} labelled real training images; ask for at most that many")
+    if arm.has_target_labels and (arm.k or 1) > n_labelled:
+        lend = (
+            "lend it some (--labelled-target), or leave the arm out" if not n_labelled else "ask for at most that many"
+        )
+        raise UserError(f"{cannot}it has {n_labelled} labelled real training images; {lend}")
     if arm.finetune and table.budget.train_steps < 2:
         raise UserError(f"arm {str(arm)!r} trains in two phases and needs train_steps of 2 or more; found 1")
     if arm.kind == "adabn" and table.task.model(table.model.name).batch_norm is False:

@@ -123,7 +123,8 @@ def _pose(row: Row, class_names: Names) -> Image.Image:
     axes = (np.eye(3) + 2 * w * cross + 2 * cross @ cross).T  # rows: the object's axes in camera axes
     cell = _shown((row["image"] * 0.6).astype(np.uint8))
     pen, scale = ImageDraw.Draw(cell), CELL_PX / row["image"].shape[1]
-    v, u = np.nonzero(row["foreground"]) if row["foreground"].any() else ([cell.height / 2], [CELL_PX / 2])
+    seen = row.get("foreground", np.zeros(row["image"].shape[:2], bool))
+    v, u = np.nonzero(seen if seen.any() else ~seen)
     middle = np.array([np.mean(u) + 0.5, np.mean(v) + 0.5]) * scale
     for i in np.argsort(-axes[:, 2]):  # the far ones first
         tip = middle + axes[i, :2] * CELL_PX * 0.32
@@ -154,6 +155,6 @@ _DRAWN: tuple[tuple[tuple[str, ...], Callable[[Row, Names], Image.Image]], ...] 
     (("foreground",), _foreground),
     (("depth_m",), _depth),
     (("boxes", "box_class"), _boxes),
-    (("quaternion", "foreground"), _pose),
+    (("quaternion",), _pose),
     (("free_distance_m",), _free_distance),
 )

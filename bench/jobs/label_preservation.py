@@ -163,7 +163,7 @@ def _edges(source: ImageSet, labels: dict[str, np.ndarray], before: np.ndarray, 
 
 def _similarity(labels: dict[str, np.ndarray], before: np.ndarray, after: np.ndarray) -> Found:
     foreground = labels.get("foreground", np.zeros(before.shape[:3], bool))
-    shown: np.ndarray = foreground.any(axis=(1, 2))
+    shown = np.asarray(foreground.any(axis=(1, 2)))
     per_image = similarity(before, after, foreground | ~shown[:, None, None])
     if "foreground" not in labels:
         return {"similarity": Quantity.not_measurable("no masks")}, {"similarity": per_image}

@@ -85,17 +85,14 @@ def write_report(
 def _extras(tables: Sequence[Table], frame: pd.DataFrame, folder: Path, figures: bool) -> Extras:
     import yaml
 
-    from bench.report.frame import TABLE, WITHOUT_RECIPE
+    from bench.report.frame import TABLE
     from bench.report.html import Extras
     from bench.report.origins import origins
-
-    def cells_of(table: Table, names: Sequence[str]) -> pd.DataFrame:
-        return frame[(frame[names] == [getattr(table, name) for name in names]).all(axis=1)]
 
     suite_file = folder / SUITE_FILE
     suite = suite_file.read_text() if suite_file.is_file() else ""
     extras = Extras(
-        origins=[origins(table, cells_of(table, WITHOUT_RECIPE)) for table in tables],
+        origins=origins(tables, frame),
         title=str((yaml.safe_load(suite) or {}).get("title", "")),
         suite_file=suite,
     )
@@ -106,5 +103,9 @@ def _extras(tables: Sequence[Table], frame: pd.DataFrame, folder: Path, figures:
     from bench.report.figures import table_figures
     from bench.report.ranks import ranks_figure
 
-    drawn = [table_figures(table, cells_of(table, TABLE), f"figure-{i}") for i, table in enumerate(tables)]
+    cells = dict(list(frame.groupby(TABLE)))
+    drawn = [
+        table_figures(table, cells[tuple(getattr(table, name) for name in TABLE)], f"figure-{place}")
+        for place, table in enumerate(tables)
+    ]
     return replace(extras, figures=drawn, ranks=ranks_figure(tables))

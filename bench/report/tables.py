@@ -39,9 +39,14 @@ def leaderboard_csv(tables: Sequence[Table]) -> bytes:
 
 
 def cells_csv(frame: pd.DataFrame) -> bytes:
-    """UTF-8 CSV of a :func:`bench.report.frame.cell_frame`; metrics, versions and environment become columns."""
+    """UTF-8 CSV of a :func:`bench.report.frame.cell_frame`; metrics, seeds, versions and environment become columns."""
     parts = [frame.drop(columns=[*OBJECTS, "scale", "higher_is_better"])]
-    for name, prefix in (("metrics", ""), ("versions", "version."), ("environment", "environment.")):
+    for name, prefix in (
+        ("metrics", ""),
+        ("seeds", "seed."),
+        ("versions", "version."),
+        ("environment", "environment."),
+    ):
         parts.append(pd.DataFrame([values or {} for values in frame[name]], index=frame.index).add_prefix(prefix))
     return _csv(pd.concat(parts, axis=1))
 
