@@ -92,12 +92,14 @@ class TableWork:
 def work_by_table(plan: Plan) -> list[TableWork]:
     """The plan's jobs, each under the first table that needs it; the two recipes of a table are one."""
     owners: dict[str, tuple[str, ...]] = {}
-    for planned in plan.cells:
-        pending = list(planned.jobs.values())
+    needs = [(planned.cell.table, planned.jobs) for planned in plan.cells]
+    needs += [(product.awaited_by, product.jobs) for product in plan.products if product.awaited_by]
+    for table, jobs in needs:
+        pending = list(jobs.values())
         while pending:
             job_id = pending.pop()
             if job_id not in owners:
-                owners[job_id] = planned.cell.table
+                owners[job_id] = table
                 pending += [needed for _, needed in plan.jobs[job_id].inputs]
     cells: dict[tuple[str, ...], list[PlannedCell]] = {}
     for planned in plan.cells:
