@@ -3,6 +3,7 @@
 Values::
 
     score_kept, score_kept_identity      %  judge's score on refined (on source) images, relative to the reference
+    score_to_identity                    %  judge's score on refined images, relative to that on source images
     score, score_identity, score_reference  the scores themselves, in the metric's printed unit
     edges_before, edges_after               agreement of image edges with label boundaries, 0.5 = none
     edges_kept                           %  (edges_after − 0.5) / (edges_before − 0.5), over all images
@@ -14,7 +15,8 @@ foreground), ``edges_before``, ``edges_after``, ``judged`` and ``judged_referenc
 
 Two objections flag a refiner, each only if the whole 95 % interval lies below its threshold::
 
-    score   score_kept < SCORE_KEPT_PERCENT
+    score   score_kept and score_to_identity, both < SCORE_KEPT_PERCENT: the judge reads the labels worse than in the
+            reference, and worse than before refining: ``identity`` is not damaged because it is rendered
     edges   edges_kept < EDGES_KEPT_PERCENT, where the task's labels have a place in the image; a class has none, and
             a digit may change its outline and stay what it is
 
@@ -39,7 +41,7 @@ from bench.metrics.domain_gap import Estimate, Z
 from bench.metrics.label_preservation import boundaries, edge_agreement, relative_score, similarity
 from bench.store import Entry
 
-VERSION = 1
+VERSION = 2
 N_CHANGED_MOST = 8
 SCORE_KEPT_PERCENT = 80.0
 EDGES_KEPT_PERCENT = 45.0
@@ -112,7 +114,8 @@ def _flags(spec: Spec, values: dict[str, Quantity]) -> list[str]:
         high = values[name].high
         return high is not None and high < threshold
 
-    flags = ["score"] if below("score_kept", SCORE_KEPT_PERCENT) else []
+    reads_worse = below("score_kept", SCORE_KEPT_PERCENT) and below("score_to_identity", SCORE_KEPT_PERCENT)
+    flags = ["score"] if reads_worse else []
     if spec.labels_have_place and below("edges_kept", EDGES_KEPT_PERCENT):
         flags.append("edges")
     return flags

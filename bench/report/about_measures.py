@@ -22,8 +22,9 @@ def about_measures(table: Table) -> list[str]:
         said.append(
             f"Labels after refining: measured on {labels['n_images']} refined images that no row trains on. Score kept "
             f"is the {labels['metric'].replace('_', ' ')} of {labels['judge']}, relative to the same network on "
-            f"{labels['reference']}. Flagged as damaged where the whole interval lies below {SCORE_KEPT_PERCENT:.0f} % "
-            f"(score) or, for labels that have a place in the image, {EDGES_KEPT_PERCENT:.0f} % (edges)."
+            f"{labels['reference']}. Flagged as damaged where whole intervals lie below {SCORE_KEPT_PERCENT:.0f} % "
+            f"(score, also relative to unrefined images) or, for labels that have a place in the image, "
+            f"{EDGES_KEPT_PERCENT:.0f} % (edges)."
         )
     gap = next((row.measured.gap.about for row in rows if row.measured and row.measured.gap.about), None)
     if gap:

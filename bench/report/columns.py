@@ -174,7 +174,7 @@ def _verdict(found: Measured) -> str:
     return f"{DAMAGED} ({', '.join(found.labels.flags)})" if found.labels.flags else "intact"
 
 
-_SCORES = ("score_kept", "score_kept_identity", "score", "score_identity", "score_reference")
+_SCORES = ("score_kept", "score_kept_identity", "score_to_identity", "score", "score_identity", "score_reference")
 _GAPS = tuple(f"{gap}_{when}" for gap in GAP_MEASURES for when in ("after", "before"))
 
 VERDICT = Format(
