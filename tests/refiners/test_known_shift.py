@@ -1,8 +1,8 @@
 """Learned refiners on a shift that is known: how near they come to the true translation in fits of seconds.
 
 Images of random colours are tinted and made noisier. A linear two-sample classifier of coarse colours tells the domains
-apart nearly always, and the true translation not at all: the first test checks that ruler. `pixelda`, which needs a task,
-has the same test in its own file. The figures in the docstrings are measured here.
+apart nearly always, and the true translation not at all: the first test checks that ruler. `pixelda` needs a task and
+has the same test in its own file. Figures in the docstrings are measured here.
 """
 
 from collections.abc import Callable
