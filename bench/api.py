@@ -364,6 +364,13 @@ class Task(ABC):
         ones are padded at their ends, with zeros or as a column of that name is.
         """
 
+    def as_labels(self, predictions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Predictions as the label columns that they are predictions of, to be drawn as those are.
+
+        Here: those that bear a label's name.
+        """
+        return {name: predictions[name] for name in self.labels if name in predictions}
+
     @abstractmethod
     def statistics(
         self, predictions: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], space: LabelSpace
