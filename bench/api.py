@@ -12,7 +12,6 @@ labels nor its test images, and never scores itself.
 
 from __future__ import annotations
 
-import difflib
 import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -182,6 +181,7 @@ class Refiner(ABC):
     views: refined samples stored for each source image (an instance attribute may depend on ``Params``).
     images_seen: set by ``fit``: source images that its steps drew, with repetition (0 where it takes no steps).
     joint: whether ``fit`` trains a task network of its own, which :meth:`predictor` returns (arm ``end_to_end``).
+    fit_seconds: a prior for the dry run: a fit at budget ``light`` on images of 64×64, on one CPU core.
     Params: pydantic model of the hyper-parameters.
     """
 
@@ -192,6 +192,7 @@ class Refiner(ABC):
     Params: ClassVar[type[Frozen]] = Frozen
     views: int = 1
     joint: bool = False
+    fit_seconds: ClassVar[float] = 0.1
     images_seen: int = 0
 
     def __init__(self, params: Frozen | None = None) -> None:
@@ -333,9 +334,9 @@ class Task(ABC):
         UserError: no such network, or it cannot be used here; the nearest right name is suggested.
         """
         if name not in self.models:
-            near = difflib.get_close_matches(name, self.models, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise UserError(f"no model {name!r} for task {self.name!r}; {hint}allowed: {', '.join(self.models)}")
+            from bench.names import unknown  # which needs this file
+
+            raise unknown("model", name, self.models, f" for task {self.name!r}")
         return self.models[name]
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Suite → jobs: a pure function from a resolved suite to a graph of jobs and the cells that they serve.
+"""Suite → jobs: a pure function from a resolved suite to a graph of jobs, and the cells and products that they serve.
 
 A job's *recipe id* is the hash of all that determines it by description: kind, names, parameters, versions, digests of
 plug-in files and named folders, budget, seeds, and the ids of its inputs. Nothing is read, made or trained here.
@@ -11,17 +11,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 from bench.api import Frozen, Need
 from bench.arms import Arm
-from bench.jobs import KINDS, fit, prepare, refine, score, train
+from bench.jobs import KINDS, domain_gap, features, fit, prepare, refine, score, train
 from bench.jobs.train import PhaseSpec, StreamSpec
 from bench.jobs.work import NetworkSpec, digest_of
+from bench.measures import Kind, Subject
+from bench.measuring import PlannedMeasure
+from bench.products import Product
 from bench.records import Cell
 from bench.seeds import seed_from
 from bench.suite import ResolvedRefiner, ResolvedSuite, ResolvedTable
 
 REAL_FRACTION = 0.5
+REFINED = frozenset({"refined", "source_refined", "refined_hybrid"})
+"""Arms that train on a stored refined set."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class Job:
     def signature(self) -> str:
         """Jobs that should take equally long on one machine: what measured times are remembered by."""
         spec = self.spec.model_dump(mode="json")
-        owner = next(spec[part]["name"] for part in ("refiner", "model", "pair") if spec.get(part))
+        owner = next((spec[part]["name"] for part in ("refiner", "model", "pair") if spec.get(part)), "")
         return ":".join([self.kind, owner, str(spec.get("side", "")), str(spec.get("recipe", ""))])
 
 
@@ -56,11 +62,12 @@ class PlannedCell:
 
 @dataclass(frozen=True)
 class Plan:
-    """Jobs in an order in which inputs come first, and the cells."""
+    """Jobs in an order in which inputs come first, the cells, and what else the run will leave (:mod:`.products`)."""
 
     suite: ResolvedSuite
     jobs: dict[str, Job]
     cells: tuple[PlannedCell, ...]
+    products: tuple[Product, ...] = ()
 
     @cached_property
     def dependants(self) -> dict[str, list[str]]:
@@ -72,15 +79,52 @@ class Plan:
         return dependants
 
 
+@dataclass(frozen=True)
+class TableWork:
+    """What one table adds to a plan: its jobs that no table before it has, and the core seconds that it may cost."""
+
+    title: str
+    jobs: tuple[Job, ...]
+    n_cells: int
+    core_seconds: float | None
+
+
+def work_by_table(plan: Plan) -> list[TableWork]:
+    """The plan's jobs, each under the first table that needs it; the two recipes of a table are one."""
+    owners: dict[str, tuple[str, ...]] = {}
+    for planned in plan.cells:
+        pending = list(planned.jobs.values())
+        while pending:
+            job_id = pending.pop()
+            if job_id not in owners:
+                owners[job_id] = planned.cell.table
+                pending += [needed for _, needed in plan.jobs[job_id].inputs]
+    cells: dict[tuple[str, ...], list[PlannedCell]] = {}
+    for planned in plan.cells:
+        cells.setdefault(planned.cell.table, []).append(planned)
+    return [
+        TableWork(
+            " · ".join(table),
+            tuple(job for job in plan.jobs.values() if owners.get(job.id) == table),
+            len(of_table),
+            next((p.table.core_seconds for p in of_table if p.table.core_seconds is not None), None),
+        )
+        for table, of_table in cells.items()
+    ]
+
+
 def make_plan(suite: ResolvedSuite) -> Plan:
     """The graph of all that the suite needs; equal jobs of several tables are one job."""
     jobs: dict[str, Job] = {}
     cells: dict[str, PlannedCell] = {}
+    products: list[Product] = []
     for table in suite.tables:
         builder = _TableBuilder(table, jobs)
         for planned in builder.cells():
             cells.setdefault(planned.cell.id, planned)
-    return Plan(suite, jobs, tuple(cells.values()))
+        if table.measures:
+            products += builder.measures()
+    return Plan(suite, jobs, tuple(cells.values()), tuple(products))
 
 
 class _TableBuilder:
@@ -106,6 +150,43 @@ class _TableBuilder:
                 for arm, refiner in self.table.rows:
                     if refiner is not None or refiner_seed == 0:
                         yield self._cell(arm, refiner, refiner_seed, task_seed)
+
+    def measures(self) -> Iterator[PlannedMeasure]:
+        """What is measured of every refined set that the table's rows train on, whatever their arms."""
+        refiners = {refiner.variant: refiner for arm, refiner in self.table.rows if refiner and arm.kind in REFINED}
+        for refiner_seed in range(self.table.refiner_seeds):
+            for refiner in refiners.values():
+                jobs = {"source": self.source, "target": self.target, "refine": self._refined(refiner, refiner_seed)}
+                gap = {role: self._features(role, jobs[role]) for role in jobs}
+                yield self._measure("domain_gap", refiner, refiner_seed, jobs | self._domain_gap(refiner, gap))
+
+    def _measure(self, kind: Kind, refiner: ResolvedRefiner, refiner_seed: int, jobs: dict[str, str]) -> PlannedMeasure:
+        table = self.table
+        of = Subject(
+            pair=table.pair_variant,
+            task=table.task_variant,
+            model=table.model_variant,
+            recipe=table.recipe,
+            budget=table.budget.name,
+            refiner=refiner.variant,
+            refiner_seed=refiner_seed,
+            width=table.space.width,
+            height=table.space.height,
+        )
+        return PlannedMeasure(kind, of, jobs, versions_of(table, refiner.variant))
+
+    def _features(self, role: str, images: str) -> str:
+        split: Literal["source_train", "target_test"] = "target_test" if role == "target" else "source_train"
+        n_images, side_px = features.SIZES[self.table.budget.name]
+        spec = features.Spec(split=split, n_images=n_images, side_px=side_px)
+        return self._add("features", f"features for {self.jobs[images].label}", spec, {"images": images})
+
+    def _domain_gap(self, refiner: ResolvedRefiner, gap: dict[str, str]) -> dict[str, str]:
+        """Jobs by role: the features, and the gap measured on them."""
+        spec = domain_gap.Spec(side_px=features.SIZES[self.table.budget.name][1])
+        inputs = {"source": gap["source"], "target": gap["target"], "refined": gap["refine"]}
+        measure = self._add("domain_gap", f"domain gap of {refiner.variant}", spec, inputs)
+        return {**{f"{role}_features": job for role, job in gap.items()}, "measure": measure}
 
     def _add(self, kind: str, label: str, spec: Frozen, inputs: dict[str, str]) -> str:
         version = KINDS[kind].VERSION
@@ -138,6 +219,7 @@ class _TableBuilder:
             model=table.model if needs else None,
             space=table.space if needs else None,
             joint=refiner.refiner.joint,
+            light_seconds=refiner.refiner.fit_seconds,
         )
         return self._add("fit", f"fit {refiner.variant}{_suffix(refiner_seed)}", fit_spec, inputs)
 
@@ -239,6 +321,17 @@ class _TableBuilder:
         label = f"score {' '.join(filter(None, [str(arm), variant]))} ({table.recipe}, seed {task_seed})"
         jobs["score"] = self._add("score", label, score_spec, {"weights": weights, "target": self.target})
         return PlannedCell(cell, table, jobs, seeds)
+
+
+def versions_of(table: ResolvedTable, variant: str) -> dict[str, str]:
+    """Versions of pair and task, and of a refiner of the table (``""``: none), for records and measurements."""
+    versions = {"pair": str(table.pair_described.version), "task": str(table.task_described.version)}
+    for _, refiner in table.rows:
+        if refiner is not None and refiner.variant == variant:
+            versions["refiner"] = str(refiner.described.version)
+            if refiner.described.digest:
+                versions["refiner_source"] = refiner.described.digest
+    return versions
 
 
 def _suffix(refiner_seed: int) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.arms import Arm
 from bench.jobs.prepare import pair_digest
-from bench.plan import PlannedCell, phases_of
+from bench.plan import PlannedCell, phases_of, versions_of
 from bench.records import Array, Cost, MetricInfo, PairInfo, Record
 from bench.store import Entry
 
@@ -49,7 +49,7 @@ def record_of(planned: PlannedCell, entries: Mapping[str, Entry], suite: str) ->
             "weights": entries.get("adapt", trained).files["weights.safetensors"],
             "test": entries["target"].files[target["columns"]["image"]["file"]],
         },
-        versions=_versions(planned),
+        versions=versions_of(planned.table, planned.cell.refiner),
         environment=trained.meta["environment"],
         cost=_cost(metas),
         training=_training(planned, metas),
@@ -63,7 +63,7 @@ def _training(planned: PlannedCell, metas: Mapping[str, Mapping[str, Any]]) -> d
     return {
         "steps": budget.train_steps,
         "batch_size": budget.batch_size,
-        "real_fraction": _real_fraction(train, planned),
+        "real_fraction": real_fraction_of(planned),
         "n_images": train["n_images"],
         "final_loss": train["final_loss"],
         "loss_curve": train["loss_curve"],
@@ -78,7 +78,7 @@ def failed_record(planned: PlannedCell, reason: str, suite: str) -> Record:
         status="failed",
         reason=reason,
         seeds=planned.seeds,
-        versions=_versions(planned),
+        versions=versions_of(planned.table, planned.cell.refiner),
     )
 
 
@@ -99,21 +99,8 @@ def _pair_info(planned: PlannedCell, entries: Mapping[str, Entry]) -> PairInfo:
     )
 
 
-def _versions(planned: PlannedCell) -> dict[str, str]:
-    table = planned.table
-    versions = {
-        "pair": str(table.pair_described.version),
-        "task": str(table.task_described.version),
-    }
-    for _, refiner in table.rows:
-        if refiner is not None and refiner.variant == planned.cell.refiner:
-            versions["refiner"] = str(refiner.described.version)
-            if refiner.described.digest:
-                versions["refiner_source"] = refiner.described.digest
-    return versions
-
-
-def _real_fraction(train: Mapping[str, Any], planned: PlannedCell) -> float:
+def real_fraction_of(planned: PlannedCell) -> float:
+    """Share of a cell's training images, as they were drawn, that are labelled real ones."""
     arm = Arm.parse("source" if planned.cell.arm == "adabn" else planned.cell.arm)
     phases = phases_of(arm, planned.table.budget.train_steps)
     real = sum(p.steps * s.fraction for p in phases for s in p.streams if s.pool == "labelled")

@@ -23,11 +23,13 @@ from bench.api import UserError
 SCHEMA = 1
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Base of all that results folders hold: immutable, unknown keys refused, infinities as strings."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
-class Cell(_Strict):
+class Cell(Strict):
     """What one score is the score of. ``refiner`` is a variant such as ``fda:beta=0.05``, or empty."""
 
     pair: str
@@ -55,7 +57,7 @@ class Cell(_Strict):
         return f"{readable[:120]}-r{self.refiner_seed}-s{self.task_seed}-{digest}"
 
 
-class MetricInfo(_Strict):
+class MetricInfo(Strict):
     """How to read a metric: printed value = stored value × ``scale``, in ``unit``."""
 
     name: str
@@ -65,7 +67,7 @@ class MetricInfo(_Strict):
     scale: float
 
 
-class Cost(_Strict):
+class Cost(Strict):
     """Work behind a cell, whether done for it or shared with others (a fit serves all task seeds).
 
     ``peak_memory_mb`` is the most that a worker process had held by the end of the cell's jobs (of a GPU: in them).
@@ -81,7 +83,7 @@ class Cost(_Strict):
     n_parameters: int = 0
 
 
-class Array(_Strict):
+class Array(Strict):
     """A NumPy array inside JSON."""
 
     dtype: str
@@ -100,7 +102,7 @@ class Array(_Strict):
         return np.frombuffer(raw, np.dtype(self.dtype)).reshape(self.shape)
 
 
-class PairInfo(_Strict):
+class PairInfo(Strict):
     """What a page must say of the pair."""
 
     title: str
@@ -116,7 +118,7 @@ class PairInfo(_Strict):
     class_names: tuple[str, ...]
 
 
-class Record(_Strict):
+class Record(Strict):
     """One cell's result, or its failure with the reason.
 
     ``metrics`` lists the primary metric first. ``per_image`` holds the task's sufficient statistics by name;

@@ -2,7 +2,7 @@
 
 A job moves from *waiting* (an input is missing) over *ready* (its action key is known) to *done* or *failed*. Two ready
 jobs with one action key are one piece of work. A failed job fails its dependants with its reason; nothing else stops. A
-record is written as soon as the last job of its cell ends.
+record is written as soon as the last job of its cell ends, a product as soon as the last of its own does.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Protocol
 
 from bench import timings
 from bench.executors import Busy, Done, Executor, Failed, Progress, WorkOrder
-from bench.jobs import KINDS, WORK_OF_A_CELL
+from bench.jobs import KINDS, WORK
 from bench.jobs.work import digest_of
 from bench.plan import Job, Plan, PlannedCell
+from bench.products import FOLDERS, Product
 from bench.recording import failed_record, record_of
 from bench.records import Record, write_record
 from bench.store import DiskFull, Entry, Store
@@ -43,12 +44,15 @@ class Listener(Protocol):
     def recorded(self, record: Record) -> None:
         """A cell has its record."""
 
+    def produced(self, product: Product) -> None:
+        """A product's files are written, or say why it has failed."""
+
 
 @dataclass
 class Outcome:
     """What a run did.
 
-    ``made`` and ``failures`` are by recipe id; ``work_seconds`` is the workers' time in fit, refine, train and score.
+    ``made`` and ``failures`` are by recipe id; ``work_seconds`` is the workers' time in jobs other than *prepare*.
     """
 
     n_cells: int
@@ -85,8 +89,8 @@ class Runner:
 
     Parameters
     ----------
-    records: folder for the records; files there of cells that the plan does not have are removed.
-    failures: folder that gets the traceback of each failed job.
+    results: the results folder. ``records`` and the folders of the products get their files there, and lose those of
+        cells and products that the plan does not have; ``failures`` gets the traceback of each failed job.
     least_limit_seconds: any job may take so long without coming further, and 20 times its estimate if that is more.
     """
 
@@ -96,12 +100,11 @@ class Runner:
         store: Store,
         executor: Executor,
         listener: Listener,
-        records: Path,
-        failures: Path,
+        results: Path,
         least_limit_seconds: float = timings.LEAST_LIMIT_SECONDS,
     ) -> None:
         self.plan, self.store, self.executor, self.listener = plan, store, executor, listener
-        self.records, self.failures = records, failures
+        self.results, self.records, self.failures = results, results / "records", results / "failures"
         self._least_limit_seconds, self._factors = least_limit_seconds, timings.load(store.root)
         self.entries: dict[str, Entry] = {}
         self.outcome = Outcome(len(plan.cells))
@@ -115,6 +118,11 @@ class Runner:
         for planned in plan.cells:
             for job_id in planned.jobs.values():
                 self._cells_of.setdefault(job_id, []).append(planned)
+        self._open_products = set(range(len(plan.products)))
+        self._products_of: dict[str, list[int]] = {}
+        for number, product in enumerate(plan.products):
+            for job_id in set(product.jobs.values()):
+                self._products_of.setdefault(job_id, []).append(number)
 
     def run(self) -> Outcome:
         """Work until every job is done or failed.
@@ -133,9 +141,11 @@ class Runner:
         return self.outcome
 
     def _remove_strangers(self) -> None:
-        expected = {f"{planned.cell.id}.json" for planned in self.plan.cells}
-        for path in self.records.glob("*.json"):
-            if path.name not in expected:
+        expected = {self.records / f"{planned.cell.id}.json" for planned in self.plan.cells}
+        expected |= {self.results / product.folder / file for product in self.plan.products for file in product.files}
+        folders = [self.results / folder for folder in FOLDERS]
+        for path in [*self.records.glob("*.json"), *(path for folder in folders for path in folder.glob("*"))]:
+            if path not in expected:
                 path.unlink()
 
     def _dispatch(self) -> bool:
@@ -185,7 +195,7 @@ class Runner:
                 if event.made:
                     seconds = event.entry.meta["seconds"]
                     self.outcome.made[first.id] = seconds
-                    self.outcome.work_seconds += seconds if first.kind in WORK_OF_A_CELL else 0.0
+                    self.outcome.work_seconds += seconds if first.kind in WORK else 0.0
                 for job_id in job_ids:
                     self._finish(self.plan.jobs[job_id], event.entry, made=event.made and job_id == first.id)
 
@@ -202,6 +212,12 @@ class Runner:
             entries = {role: self.entries[needed] for role, needed in planned.jobs.items() if needed in self.entries}
             if len(entries) == len(planned.jobs):
                 self._record(record_of(planned, entries, self.plan.suite.name))
+        for number in self._products_of.get(job.id, ()):
+            product = self.plan.products[number]
+            if number in self._open_products and all(needed in self.entries for needed in product.jobs.values()):
+                entries = {role: self.entries[needed] for role, needed in product.jobs.items()}
+                product.write(self.results, entries, self.plan.suite.name)
+                self._settle(number)
 
     def _fail(self, job: Job, reason: str, own: bool) -> None:
         if job.id in self.outcome.failures:
@@ -212,6 +228,10 @@ class Runner:
             reason = f"{job.label}: {reason}"
         for planned in self._cells_of.get(job.id, ()):
             self._record(failed_record(planned, reason, self.plan.suite.name))
+        for number in self._products_of.get(job.id, ()):
+            if number in self._open_products:
+                self.plan.products[number].write_failure(self.results, reason, self.plan.suite.name)
+                self._settle(number)
         for dependant in self.plan.dependants[job.id]:
             self._fail(self.plan.jobs[dependant], reason, own=False)
 
@@ -223,6 +243,10 @@ class Runner:
         write_record(self.records, record)
         self.outcome.records.append(record)
         self.listener.recorded(record)
+
+    def _settle(self, number: int) -> None:
+        self._open_products.remove(number)
+        self.listener.produced(self.plan.products[number])
 
     def _keep_details(self, job: Job, event: Failed) -> None:
         if event.details:

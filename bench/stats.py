@@ -141,7 +141,7 @@ def seed_interval(scores: np.ndarray, level: float = 0.95) -> Interval:
     TooFew: fewer than two seeds.    DataError: not a vector of finite numbers.
     """
     scores = _finite(scores, "scores", n_axes=1)
-    n_seeds = _enough(len(scores), "task seeds")
+    n_seeds = enough(len(scores), "task seeds")
     # Anchored on the first score, so that equal scores have exactly their value as mean and exactly no variance.
     mean = scores[0] + (scores - scores[0]).mean()
     variance = np.sum((scores - mean) ** 2) / (n_seeds - 1) / n_seeds
@@ -163,7 +163,7 @@ def two_level_interval(values: np.ndarray, groups: np.ndarray | None = None, lev
     """
     values = _finite(values, "values", n_axes=2)
     part = _components(values[None], groups)
-    return _Spread((part.seeds,), part.images).intervals(part.mean, 1 - level)[0]
+    return _Spread((part.seeds,), (part.images,)).intervals(part.mean, 1 - level)[0]
 
 
 def holm(p_values: Iterable[float]) -> np.ndarray:
@@ -224,7 +224,7 @@ def compare(
     DataError: shapes differ, values are not finite, or a row has no family.
     """
     baseline = _finite(baseline, "the baseline", n_axes=2)
-    n_seeds = _enough(len(baseline), "task seeds")
+    n_seeds = enough(len(baseline), "task seeds")
     differences = {name: _differences(baseline, row, name) for name, row in rows.items()}
     family_of = dict.fromkeys(rows, "") if families is None else {name: _family(families, name) for name in rows}
     tested = [name for name, difference in differences.items() if difference.any()]
@@ -237,7 +237,7 @@ def compare(
     pooled = homogeneity_p is not None and homogeneity_p >= HOMOGENEITY_LEVEL
     borrowed = _borrowed(part.seeds)
     seeds = (borrowed,) if pooled else (part.seeds, borrowed)
-    spread = _Spread(seeds, part.images)
+    spread = _Spread(seeds, (part.images,))
 
     alpha = 1 - level
     counts = {family: sum(family_of[name] == family for name in tested) for family in set(family_of.values())}
@@ -276,6 +276,38 @@ def compare(
     )
 
 
+def change(
+    before: np.ndarray,
+    after: np.ndarray,
+    groups_before: np.ndarray | None = None,
+    groups_after: np.ndarray | None = None,
+    paired: bool = True,
+    level: float = 0.95,
+) -> tuple[Interval, float | None]:
+    """Two-level interval of ``after - before`` of one row in two runs, and its p; ``None`` where nothing differs.
+
+    Paired, both are ``(S, M)`` of the same seeds and test images, and the difference has the variance of
+    :func:`two_level_interval`. Otherwise they are ``(S1, M1)`` and ``(S2, M2)``, taken as independent, and the squared
+    half-widths of all four components add: conservative where seeds or images are shared after all.
+
+    Raises
+    ------
+    TooFew: fewer than two seeds or blocks.    DataError: wrong or, paired, different shapes, or not finite.
+    """
+    before, after = _finite(before, "values before", n_axes=2), _finite(after, "values after", n_axes=2)
+    if paired:
+        difference = _differences(before, after, "after")
+        part = _components(difference[None], groups_after)
+        mean, spread = part.mean, _Spread((part.seeds,), (part.images,))
+        differs = bool(difference.any())
+    else:
+        old, new = _components(before[None], groups_before), _components(after[None], groups_after)
+        mean, spread = new.mean - old.mean, _Spread((new.seeds,), (new.images, old.seeds, old.images))
+        differs = True
+    interval = spread.intervals(mean, 1 - level)[0]
+    return interval, float(spread.p_values(mean)[0]) if differs else None
+
+
 def minimal_detectable_gain(se: float, dof: float, n_tests: int, alpha: float = 0.05, power: float = 0.8) -> float:
     """True gain that Holm's first step (two-sided ``alpha / n_tests``) sees with probability ``power``.
 
@@ -311,10 +343,10 @@ class _Term(NamedTuple):
 
 @dataclass(frozen=True)
 class _Spread:
-    """Uncertainty of K means: the widest of the seed terms plus the image term, as squared half-widths."""
+    """Uncertainty of K means: the widest of the seed terms plus every added term, as squared half-widths."""
 
     seeds: tuple[_Term, ...]
-    images: _Term | None = None
+    added: tuple[_Term, ...] = ()
 
     def squared_half_widths(self, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Squared half-width and squared standard error, ``(K,)`` each, at two-sided error rates ``alpha (K,)``."""
@@ -323,9 +355,9 @@ class _Spread:
             wider = _t_quantile(alpha, term.dof) ** 2 * term.variance
             variance = np.where(wider > half, term.variance, variance)
             half = np.maximum(half, wider)
-        if self.images is not None:
-            half = half + _t_quantile(alpha, self.images.dof) ** 2 * self.images.variance
-            variance = variance + self.images.variance
+        for term in self.added:
+            half = half + _t_quantile(alpha, term.dof) ** 2 * term.variance
+            variance = variance + term.variance
         return half, variance
 
     def intervals(self, mean: np.ndarray, alpha: float | np.ndarray) -> list[Interval]:
@@ -348,8 +380,11 @@ class _Spread:
 
     def averaged(self) -> _Spread:
         """The spread of one row that has the rows' mean variances."""
-        images = self.images and _Term(self.images.variance.mean(keepdims=True), self.images.dof)
-        return _Spread(tuple(_Term(t.variance.mean(keepdims=True), t.dof) for t in self.seeds), images)
+
+        def mean(terms: tuple[_Term, ...]) -> tuple[_Term, ...]:
+            return tuple(_Term(term.variance.mean(keepdims=True), term.dof) for term in terms)
+
+        return _Spread(mean(self.seeds), mean(self.added))
 
 
 class _Components(NamedTuple):
@@ -361,11 +396,11 @@ class _Components(NamedTuple):
 
 def _components(values: np.ndarray, groups: np.ndarray | None) -> _Components:
     """Variance of the mean of each of ``values (K, S, M)``, split into seeds (with the interaction) and images."""
-    n_seeds = _enough(values.shape[1], "task seeds")
+    n_seeds = enough(values.shape[1], "task seeds")
     seed_means = values.mean(2)
     if groups is not None:
-        values = _block_means(values, seed_means, np.asarray(groups))
-    n_blocks = _enough(values.shape[2], "test images, or blocks of them")
+        values = block_means(values, seed_means, np.asarray(groups))
+    n_blocks = enough(values.shape[2], "test images, or blocks of them")
     mean = seed_means.mean(1)
     image_effects = values.mean(1) - mean[:, None]
     seed_effects = seed_means - mean[:, None]
@@ -379,7 +414,7 @@ def _components(values: np.ndarray, groups: np.ndarray | None) -> _Components:
     return _Components(mean, seed_means, seeds, images)
 
 
-def _block_means(values: np.ndarray, seed_means: np.ndarray, groups: np.ndarray) -> np.ndarray:
+def block_means(values: np.ndarray, seed_means: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """``(K, S, G)``: equally weighted blocks with the means over images of ``values (K, S, M)``.
 
     The linearised ratio of block totals: ``mean + (G / M) (total - size mean)``, so length is no merit.
@@ -449,7 +484,8 @@ def _family(families: Mapping[str, str], name: str) -> str:
     return families[name]
 
 
-def _enough(have: int, what: str, need: int = 2) -> int:
+def enough(have: int, what: str, need: int = 2) -> int:
+    """``have``, or :class:`TooFew` where it is less than ``need``."""
     if have < need:
         raise TooFew(have, need, what)
     return have

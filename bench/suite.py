@@ -18,9 +18,12 @@ A suite is a list of tables; a table trains every arm alike (one pair, task, mod
         arms:
           - refined                 # every refiner of the table
           - {arm: refined_hybrid@50, refiners: [histogram]}
+          - "real@{5,10,20,40}"     # an arm for each number of labelled real images: a curve
           - oracle
         limits: {source_images: 1000}   # optional; also target_images, test_images
         train_steps: 400            # optional: replaces the budget's
+        core_seconds: 300           # optional: what its jobs may cost on one CPU core; `plan` checks it
+        measures: true              # label preservation and domain gap of every refined set (docs/measures.md)
 
 ``source`` is in every table, because gains are measured from it; so is ``source`` under the other recipe (DESIGN §5:
 weak baselines manufacture gains), as a table of its own where the suite has none.
@@ -39,7 +42,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from bench.api import Budget, Described, Frozen, LabelSpace, Limits, Pair, Refiner, Task, UserError
-from bench.arms import Arm
+from bench.arms import Arm, grid
 from bench.names import join_variant, nearest, split_variant, unknown
 from bench.records import write_atomically
 from bench.registry import Registry
@@ -68,13 +71,23 @@ class TableEntry(Frozen):
     arms: tuple[ArmEntry, ...]
     limits: Limits = Limits()
     train_steps: int | None = Field(default=None, ge=1, strict=True)
+    core_seconds: float | None = Field(default=None, gt=0)
+    measures: bool = Field(default=True, strict=True)
 
     @field_validator("arms", mode="before")
     @classmethod
     def _names_are_entries(cls, arms: Any) -> Any:
         if not isinstance(arms, list | tuple):
             return arms
-        return [{"arm": arm} if isinstance(arm, str) else arm for arm in arms]
+        entries = [{"arm": arm} if isinstance(arm, str) else arm for arm in arms]
+        return [one for entry in entries for one in _each(entry)]
+
+
+def _each(entry: Any) -> list[Any]:
+    """The entries that one stands for: itself, or one for each arm of its grid."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("arm"), str):
+        return [entry]
+    return [{**entry, "arm": arm} for arm in grid(entry["arm"])]
 
 
 class Suite(Frozen):
@@ -120,6 +133,8 @@ class ResolvedTable:
     seeds: int
     refiner_seeds: int
     rows: tuple[tuple[Arm, ResolvedRefiner | None], ...]
+    measures: bool
+    core_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -208,17 +223,18 @@ def with_refiners(suite: Suite, variants: Sequence[str]) -> Suite:
     return suite.model_copy(update={"tables": tables})
 
 
-def narrowed(suite: Suite, tasks: Sequence[str] = (), models: Sequence[str] = ()) -> Suite:
+def narrowed(suite: Suite, tasks: Sequence[str] = (), models: Sequence[str] = (), rows: Sequence[str] = ()) -> Suite:
     """The suite's tables of some tasks (all if none is named), each for the given models in place of its own.
 
-    A task may carry options: ``depth:crop=garg`` replaces that of the table. The result has a name of its own, so that
-    its results go to a folder of their own.
+    A task may carry options: ``depth:crop=garg`` replaces that of the table. ``rows`` (``"adabn"``, ``"refined fda"``)
+    keeps those alone, beside ``source``, in the tables that have them; their scores are those of the whole suite. The
+    result has a name of its own, so that its results go to a folder of their own.
 
     Raises
     ------
-    UserError: a task that no table of the suite has.
+    UserError: a task or a row that no table of the suite has.
     """
-    if not tasks and not models:
+    if not tasks and not models and not rows:
         return suite
     asked = {split_variant(task)[0]: task for task in tasks}
     present = {split_variant(table.task)[0] for table in suite.tables}
@@ -235,8 +251,35 @@ def narrowed(suite: Suite, tasks: Sequence[str] = (), models: Sequence[str] = ()
     if models:
         tables = [table.model_copy(update={"model": model}) for model in models for table in tables]
         tables = list(dict.fromkeys(tables))
-    name = re.sub(r"[^a-z0-9._-]+", "_", "-".join([suite.name, *tasks, *models]).lower())
+    if rows:
+        tables = _with_rows_alone(tables, rows)
+    name = re.sub(r"[^a-z0-9._-]+", "_", "-".join([suite.name, *tasks, *models, *rows]).lower())
     return suite.model_copy(update={"name": name, "tables": tuple(tables)})
+
+
+def _with_rows_alone(tables: Sequence[TableEntry], rows: Sequence[str]) -> list[TableEntry]:
+    """The tables that have any of the rows, with those alone."""
+    kept = []
+    found = {"source"}
+    for table in tables:
+        present: dict[str, ArmEntry] = {}
+        for entry in table.arms:
+            if not Arm.parse(entry.arm).has_refiner:
+                present[entry.arm] = entry
+                continue
+            for variant in table.refiners if entry.refiners is None else entry.refiners:
+                one = _canonical(variant)
+                present[f"{entry.arm} {one}"] = ArmEntry(arm=entry.arm, refiners=(one,))
+        found |= present.keys()
+        arms = tuple(present[row] for row in dict.fromkeys(rows) if row in present)
+        if arms or "source" in rows:
+            refiners = tuple(dict.fromkeys(variant for arm in arms for variant in arm.refiners or ()))
+            kept.append(table.model_copy(update={"arms": arms, "refiners": refiners}))
+    if missing := [row for row in rows if row not in found]:
+        raise UserError(
+            f"no table has a row {missing[0]!r}{nearest(missing[0], found)} Rows: {', '.join(sorted(found))}."
+        )
+    return kept
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
@@ -334,6 +377,8 @@ def _resolve_table(entry: TableEntry, registry: Registry) -> ResolvedTable:
         seeds=entry.seeds,
         refiner_seeds=entry.refiner_seeds,
         rows=(),
+        core_seconds=entry.core_seconds,
+        measures=entry.measures,
     )
     rows: dict[tuple[Arm, str], tuple[Arm, ResolvedRefiner | None]] = {(Arm("source"), ""): (Arm("source"), None)}
     for arm_entry in entry.arms:

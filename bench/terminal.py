@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from bench.plan import Job, Plan
+from bench.products import Product
 from bench.records import Record
 
 LINE_SECONDS = 15.0
@@ -38,6 +39,8 @@ class Display(Protocol):
 
     def recorded(self, record: Record) -> None: ...
 
+    def produced(self, product: Product) -> None: ...
+
 
 class _Counting:
     """Counts jobs, prints failures always and every finished job if ``verbose``, and hands on complete tables."""
@@ -46,6 +49,7 @@ class _Counting:
         self.console, self.n_jobs, self.verbose, self.on_tables = console, len(plan.jobs), verbose, on_tables
         self.n_done = 0
         self.open = Counter(planned.cell.table for planned in plan.cells)
+        self.open.update(product.awaited_by for product in plan.products if product.awaited_by)
         self.records: dict[tuple[str, ...], list[Record]] = {}
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
@@ -58,9 +62,16 @@ class _Counting:
         return None
 
     def recorded(self, record: Record) -> None:
-        table = record.cell.table
-        self.records.setdefault(table, []).append(record)
-        if len(self.records[table]) == self.open[table]:
+        self.records.setdefault(record.cell.table, []).append(record)
+        self._settled(record.cell.table)
+
+    def produced(self, product: Product) -> None:
+        if product.awaited_by:
+            self._settled(product.awaited_by)
+
+    def _settled(self, table: tuple[str, ...]) -> None:
+        self.open[table] -= 1
+        if self.open[table] == 0:
             self.on_tables(self.records[table])
 
     def finished(self, job: Job, made: bool) -> None:
@@ -158,7 +169,8 @@ class LiveDisplay(_Counting):
 def display(console: Console, plan: Plan, verbose: bool, quiet: bool, on_tables: OnTables) -> Display:
     """Live on a terminal, line-based elsewhere and when quiet.
 
-    ``on_tables`` gets the records of a (pair, task, model, budget) as soon as all its cells have one.
+    ``on_tables`` gets the records of a (pair, task, model, budget) as soon as all its cells have one and all the
+    products that its table shows are written.
     """
     if console.is_terminal and not quiet:
         return LiveDisplay(console, plan, verbose, on_tables)

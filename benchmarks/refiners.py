@@ -29,18 +29,23 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
+from PIL import Image
 from skimage.color import lab2rgb, rgb2lab
 from skimage.exposure import match_histograms
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench.adversarial import ImagePool, Optimisation, Phase, least_squares, play
-from bench.api import Budget, FitContext, Need, Refiner
+from bench.api import Budget, FitContext, Refiner, Task
+from bench.data.imageset import ImageSet
 from bench.refining import generators_for, make_batch
 from bench.testing import toy_images
-from refiners import background, fda, histogram, identity, reinhard
+from bench.testing.toys import toy_context
+from refiners import background, fda, histogram, identity, precomputed, reinhard
 from refiners.cut import CUT
 from refiners.cycada import CyCADA
 from refiners.cyclegan import CycleGame, CycleGAN, Networks, Params, l1
@@ -52,7 +57,11 @@ from refiners.networks.build import drawn
 from refiners.networks.patchgan import PatchGAN, layers_for
 from refiners.networks.resnet import ResNetGenerator
 from refiners.oracle_style import OracleStyle
+from refiners.pixelda import PixelDA
+from refiners.precomputed import Precomputed
 from refiners.simgan import SimGAN
+from refiners.t2net import T2Net
+from tasks.depth import Depth
 
 SIZES = (32, 64, 256)
 BATCH = {32: 64, 64: 64, 256: 16}
@@ -107,6 +116,7 @@ class Case:
     rival: str = ""
     prepare: Callable[[np.ndarray], np.ndarray] = as_is
     loop: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    task: Task | None = None
 
 
 CASES = (
@@ -135,8 +145,10 @@ CASES = (
             CUT(),
             FastCUT(),
             SimGAN(),
+            PixelDA(),
         )
     ),
+    Case("t2net", T2Net(), task=Depth()),
 )
 
 
@@ -144,43 +156,48 @@ def measure(size: int) -> None:
     """Print the table of one image size."""
     n_images = BATCH[size]
     source, target = toy_images(n_images, size, size, seed=1), toy_images(n_images, size, size, seed=2)
-    rows = np.arange(n_images)
-    generators = generators_for(0, "source_train", rows, 0)
-    source_images, target_images = source.columns["image"].take(rows), target.columns["image"].take(rows)
-    budget = Budget(name="light", train_steps=1, batch_size=1)
-    context = FitContext(
-        torch.Generator().manual_seed(0),
-        torch.device("cpu"),
-        lambda step, n_steps, loss: None,
-        loss=lambda network, inputs, labels: inputs["image"].mean(),
-        source_model=nn.Identity(),
-    )
     print(f"\n{size}×{size}, batch of {n_images}, images per second, median of {REPETITIONS}")
     print(f"{'variant':27} {'ours':>9}  {'rival':26} {'rival':>9} {'ratio':>7}")
-    for case in CASES:
-        reads = case.refiner.reads | frozenset()
-        of_task = frozenset({"class_id"}) if Need.TASK_LOSS in case.refiner.needs else frozenset()
-        case.refiner.fit(source.only(reads | of_task), target.unlabelled(), budget, context)
-        batch = make_batch(source, "source_train", rows, reads)
-        pairs = list(zip(case.prepare(source_images), case.prepare(target_images), strict=True))
-        ours, theirs = [], []
-        n_calls = CALLS if case.loop is not None else 1
-        for _ in range(REPETITIONS):
+    with TemporaryDirectory() as folder:
+        stored = Path(folder) / "source_train"
+        stored.mkdir()
+        for row, image in enumerate(source.columns["image"].take(np.arange(n_images))):
+            Image.fromarray(image).save(stored / f"{row:06d}.png")
+        for case in (*CASES, Case("precomputed (PNG)", Precomputed(precomputed.Params(folder=stored.parent)))):
+            measure_case(case, source, target)
+
+
+def measure_case(case: Case, source: ImageSet, target: ImageSet) -> None:
+    """Print a line of the table."""
+    rows = np.arange(source.n_images)
+    reads = case.refiner.reads | frozenset()
+    of_task = frozenset(case.task.labels if case.task else {"class_id"}) if case.refiner.needs else frozenset()
+    context = toy_context(case.refiner.needs, case.task, source.image_size)
+    budget = Budget(name="light", train_steps=1, batch_size=1)
+    case.refiner.fit(source.only(reads | of_task), target.unlabelled(), budget, context)
+    generators, batch = generators_for(0, "source_train", rows, 0), make_batch(source, "source_train", rows, reads)
+    images = zip(
+        case.prepare(source.columns["image"].take(rows)), case.prepare(target.columns["image"].take(rows)), strict=True
+    )
+    pairs = list(images)
+    ours, theirs = [], []
+    n_calls = CALLS if case.loop is not None else 1
+    for _ in range(REPETITIONS):
+        start = time.process_time()
+        with torch.no_grad():
+            for _ in range(n_calls):
+                case.refiner.refine(batch, generators)
+        ours.append(n_calls * len(rows) / (time.process_time() - start))
+        if case.loop is not None:
             start = time.process_time()
-            with torch.no_grad():
-                for _ in range(n_calls):
-                    case.refiner.refine(batch, generators)
-            ours.append(n_calls * n_images / (time.process_time() - start))
-            if case.loop is not None:
-                start = time.process_time()
-                for image, other in pairs:
-                    case.loop(image, other)
-                theirs.append(n_images / (time.process_time() - start))
-        line = f"{case.variant:27} {statistics.median(ours):9.0f}"
-        if theirs:
-            fast, slow = statistics.median(ours), statistics.median(theirs)
-            line += f"  {case.rival:26} {slow:9.0f} {fast / slow:6.1f}×"
-        print(line)
+            for image, other in pairs:
+                case.loop(image, other)
+            theirs.append(len(rows) / (time.process_time() - start))
+    line = f"{case.variant:27} {statistics.median(ours):9.0f}"
+    if theirs:
+        fast, slow = statistics.median(ours), statistics.median(theirs)
+        line += f"  {case.rival:26} {slow:9.0f} {fast / slow:6.1f}×"
+    print(line, flush=True)
 
 
 def measure_generators() -> None:

@@ -84,6 +84,7 @@ class CUT(Refiner):
 
     name: ClassVar[str] = "cut"
     version: ClassVar[int] = 1
+    fit_seconds: ClassVar[float] = 50
     Params: ClassVar[type[Frozen]] = Params
     sizes_of: ClassVar[Mapping[str, Size]] = SIZES
 

@@ -72,6 +72,7 @@ class CycleGAN(Refiner):
 
     name: ClassVar[str] = "cyclegan"
     version: ClassVar[int] = 1
+    fit_seconds: ClassVar[float] = 40
     Params: ClassVar[type[Frozen]] = Params
 
     def fit(self, source: ImageSet, target: UnlabelledImages, budget: Budget, context: FitContext) -> None:

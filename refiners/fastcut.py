@@ -33,6 +33,7 @@ class FastCUT(cut.CUT):
 
     name: ClassVar[str] = "fastcut"
     version: ClassVar[int] = 1
+    fit_seconds: ClassVar[float] = 50
     Params: ClassVar[type[Frozen]] = Params
     sizes_of: ClassVar[Mapping[str, Size]] = {
         "light": replace(cut.SIZES["light"], rounds=650),

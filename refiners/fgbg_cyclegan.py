@@ -62,6 +62,7 @@ class ForegroundBackgroundCycleGAN(cyclegan.CycleGAN):
 
     name: ClassVar[str] = "fgbg_cyclegan"
     version: ClassVar[int] = 1
+    fit_seconds: ClassVar[float] = 45
     reads: ClassVar[Reads] = Reads(required=frozenset({"foreground"}))
     Params: ClassVar[type[Frozen]] = Params
 

@@ -53,6 +53,7 @@ class GenesisRT(cyclegan.CycleGAN):
 
     name: ClassVar[str] = "genesis_rt"
     version: ClassVar[int] = 1
+    fit_seconds: ClassVar[float] = 45
     Params: ClassVar[type[Frozen]] = Params
 
     def game(self, networks: cyclegan.Networks, target: UnlabelledImages, context: FitContext) -> cyclegan.CycleGame:

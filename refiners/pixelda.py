@@ -76,6 +76,7 @@ class PixelDA(Refiner):
 
     name: ClassVar[str] = "pixelda"
     version: ClassVar[int] = 1
+    fit_seconds: ClassVar[float] = 60
     reads: ClassVar[Reads] = Reads(optional=frozenset({"foreground"}))
     needs: ClassVar[frozenset[Need]] = frozenset({Need.TASK_LOSS})
     Params: ClassVar[type[Frozen]] = Params

@@ -63,6 +63,7 @@ class SimGAN(Refiner):
 
     name: ClassVar[str] = "simgan"
     version: ClassVar[int] = 1
+    fit_seconds: ClassVar[float] = 25
     Params: ClassVar[type[Frozen]] = Params
 
     def fit(self, source: ImageSet, target: UnlabelledImages, budget: Budget, context: FitContext) -> None:

@@ -94,6 +94,7 @@ class T2Net(Refiner):
 
     name: ClassVar[str] = "t2net"
     version: ClassVar[int] = 1
+    fit_seconds: ClassVar[float] = 60
     reads: ClassVar[Reads] = Reads(required=frozenset({"depth_m"}))
     needs: ClassVar[frozenset[Need]] = frozenset({Need.TASK_LOSS})
     Params: ClassVar[type[Frozen]] = Params

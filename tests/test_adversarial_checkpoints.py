@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench import adversarial
-from bench.adversarial import Adam, Batch, Game, Optimisation, Phase, least_squares, play
+from bench.adversarial import Adam, Batch, Game, Optimisation, Phase, checkpoints, least_squares, play
 from bench.api import Budget, Checkpoint, FitContext, Refiner
 from bench.testing import toy_images
 from refiners.cyclegan import CycleGAN, Params
@@ -49,7 +48,7 @@ def killing(at: int | None) -> Callable[[int, int, float], None]:
 
 @pytest.fixture(autouse=True)
 def a_checkpoint_at_every_look(monkeypatch) -> None:
-    monkeypatch.setattr(adversarial, "CHECKPOINTS", (0.0, math.inf))
+    monkeypatch.setattr(checkpoints, "CHECKPOINTS", (0.0, math.inf))
 
 
 def fitted(make: Callable[[], Refiner], checkpoint: Checkpoint, size: tuple[int, int], kill_at: int | None) -> Refiner:
@@ -136,8 +135,8 @@ def test_a_game_with_all_options_ends_bit_equal_wherever_it_is_killed(kill_at):
 def test_a_checkpoint_waits_until_it_costs_a_hundredth(monkeypatch):
     """Of looks that take 7 s each and savings that take 0.5 s, every 8th pays."""
     now = np.zeros(1)
-    monkeypatch.setattr(adversarial, "CHECKPOINTS", (30.0, 0.01))
-    monkeypatch.setattr(adversarial.time, "monotonic", lambda: float(now[0]))
+    monkeypatch.setattr(checkpoints, "CHECKPOINTS", (30.0, 0.01))
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: float(now[0]))
 
     class Slow(Kept):
         def save(self, state: Mapping[str, Tensor]) -> None:

@@ -2,12 +2,16 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 
+from bench.api import Refiner
 from bench.records import read_records
+from bench.registry import Registry
 from bench.report import write_report
+from bench.testing import check_refiner
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -46,9 +50,20 @@ def test_the_readmes_leaderboard_is_the_published_one():
 
 def test_published_leaderboards_are_what_their_records_say(tmp_path):
     for suite in sorted(path.parent for path in (ROOT / "results").glob("*/records")):
+        shutil.copytree(suite, tmp_path / suite.name)
         write_report(read_records(suite / "records"), tmp_path / suite.name)
         for name in ("leaderboard.md", "leaderboard.csv", "cells.csv", "leaderboard.html"):
             assert (tmp_path / suite.name / name).read_bytes() == (suite / name).read_bytes(), f"{suite.name}/{name}"
+
+
+def test_the_ten_line_refiner_keeps_its_contract(tmp_path):
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert len([line for line in example.splitlines() if line.strip()]) <= 10
+    file = tmp_path / "paler.py"
+    file.write_text(example)
+    (cls,) = Registry([file]).classes_of(file, Refiner)
+    assert cls.name == "paler"
+    check_refiner(cls)
 
 
 @pytest.mark.slow

@@ -46,6 +46,24 @@ def test_a_suite_file_is_read_and_completed_with_its_baselines(suite_file, regis
     }
 
 
+def test_a_grid_of_k_is_an_arm_for_each(suite_file, registry):
+    text = GOOD.replace(
+        "[refined, {arm: oracle}]", '["real@{5, 9}", {arm: "refined_hybrid@{3,9}:finetune", refiners: [histogram]}]'
+    )
+    suite = load_suite(suite_file(text))
+    assert [arm.arm for arm in suite.tables[0].arms] == [
+        "real@5",
+        "real@9",
+        "refined_hybrid@3:finetune",
+        "refined_hybrid@9:finetune",
+    ]
+    assert suite.tables[0].arms[3].refiners == ("histogram",)
+    with pytest.raises(UserError, match=r"no arm 'real@'.*several as 'real@\{5,10,20\}'"):
+        resolve(load_suite(suite_file(GOOD.replace("{arm: oracle}", '"real@{}"'))), registry)
+    with pytest.raises(UserError, match="no arm 'real@x'"):
+        resolve(load_suite(suite_file(GOOD.replace("{arm: oracle}", '"real@{5,x}"'))), registry)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -197,7 +215,7 @@ def test_a_refiner_cannot_be_added_where_none_are_compared(registry):
 
 def test_tables_without_refiners_stay_as_they_are(registry):
     suite = load_suite("quick")
-    plain = suite.tables[0].model_copy(update={"refiners": (), "arms": suite.tables[0].arms[2:4]})
+    plain = suite.tables[0].model_copy(update={"refiners": (), "arms": suite.tables[0].arms[1:3]})
     both = suite.model_copy(update={"tables": (suite.tables[0], plain)})
     added = with_refiners(both, ["same"])
     assert added.tables[1] == plain

@@ -21,8 +21,9 @@ TOYS = Path(__file__).parent / "toys.py"
 
 
 def toy_suite(**table: object) -> Suite:
-    """A suite of one table on the ``toy`` pair, twelve steps a training."""
-    entry = {"pair": "toy", "task": "classification", "seeds": 2, "train_steps": 12, "arms": ["oracle"], **table}
+    """A suite of one table on the ``toy`` pair, twelve steps a training, nothing measured unless ``measures=True``."""
+    base = {"pair": "toy", "task": "classification", "seeds": 2, "train_steps": 12, "arms": ["oracle"]}
+    entry = {**base, "measures": False, **table}
     return Suite.model_validate({"name": "toys", "title": "toys", "tables": [entry]})
 
 
@@ -93,6 +94,8 @@ class Silent:
 
     def recorded(self, record) -> None: ...
 
+    def produced(self, product) -> None: ...
+
 
 class InlineRun:
     """One finished run of a suite in this process."""
@@ -109,8 +112,8 @@ class InlineRun:
         self.plan: Plan = make_plan(resolve(suite, registry))
         self.executor = executor_class(self.store, registry)
         self.listener = Silent()
-        self.records_folder = folder / "records"
-        runner = Runner(self.plan, self.store, self.executor, self.listener, self.records_folder, folder / "failures")
+        self.results, self.records_folder = folder, folder / "records"
+        runner = Runner(self.plan, self.store, self.executor, self.listener, folder)
         self.outcome: Outcome = runner.run()
 
     @property

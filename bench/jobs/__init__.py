@@ -1,4 +1,4 @@
-"""The kinds of job, one module each: *prepare, fit, refine, train, adapt, score* (DESIGN §7).
+"""The kinds of job, one module each: *prepare, fit, refine, train, adapt, score, features, domain_gap* (DESIGN §7).
 
 A kind is a module with four names; :data:`KINDS` lists them:
 
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from bench.jobs import adapt, fit, prepare, refine, score, train
+from bench.jobs import adapt, domain_gap, features, fit, prepare, refine, score, train
 
 KINDS: dict[str, ModuleType] = {
     "prepare": prepare,
@@ -28,7 +28,9 @@ KINDS: dict[str, ModuleType] = {
     "train": train,
     "adapt": adapt,
     "score": score,
+    "features": features,
+    "domain_gap": domain_gap,
 }
 
-WORK_OF_A_CELL = frozenset({"fit", "refine", "train", "adapt", "score"})
+WORK = frozenset(KINDS) - {"prepare"}
 """Kinds whose time is the benchmark's subject; all other wall time is the harness's own."""

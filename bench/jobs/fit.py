@@ -36,6 +36,11 @@ class Spec(Frozen):
     model: Described | None = None
     space: LabelSpace | None = None
     joint: bool = False
+    light_seconds: float
+
+
+BUDGETS = {"light": 1.0, "standard": 10.0, "paper": 1000.0}
+"""Times of a fit, relative to a light one's."""
 
 
 class StoredCheckpoint(Checkpoint):
@@ -141,5 +146,5 @@ def _context(spec: Spec, inputs: Inputs, generator: Any, work: Work, checkpoint:
 
 
 def estimate(spec: Spec, counts: dict[str, int]) -> tuple[float, int]:
-    """A second; learned refiners are known better once they have run here."""
-    return 1.0, 1_000_000
+    """The refiner's own prior, by budget and size of image; better known once it has run here."""
+    return spec.light_seconds * BUDGETS[spec.budget.name] * (counts["pixels"] / 64**2) ** 0.8, 1_000_000

@@ -1,7 +1,8 @@
 """Records → leaderboard: Markdown, CSV, HTML and the terminal. Imports no torch.
 
 The line is records → :mod:`frame` (a row a cell) → :mod:`leaderboard` (tables of rows) → one file for each output,
-which all print what :mod:`columns` (cells) and :mod:`words` (sentences) say, so that they cannot disagree.
+which all print what :mod:`columns` (cells) and :mod:`words` (sentences) say, so that they cannot disagree. The page has
+figures beside (:mod:`figures`, :mod:`ranks`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,12 @@ from typing import TYPE_CHECKING
 from bench.records import Record, write_atomically
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.report.html import Extras
     from bench.report.leaderboard import Table
+
+SUITE_FILE = "suite.yaml"
 
 
 @dataclass(frozen=True)
@@ -36,10 +42,12 @@ def tables_of(records: Sequence[Record]) -> tuple[Table, ...]:
     return tuple(leaderboard(cell_frame(records)))
 
 
-def write_report(records: Sequence[Record], folder: Path) -> ReportPaths:
+def write_report(records: Sequence[Record], folder: Path, figures: bool = True) -> ReportPaths:
     """Write ``leaderboard.md``, ``leaderboard.csv``, ``cells.csv`` and ``leaderboard.html``.
 
-    Equal records give equal bytes.
+    Each kind of section that a table has (:mod:`.sections`) gets a CSV file; those of sections that none has any more
+    are removed. The page shows the suite's file where ``folder`` has it, and no drawing without ``figures`` (matplotlib
+    is not loaded then). Equal records, suite file and choice give equal bytes.
 
     Raises
     ------
@@ -49,7 +57,8 @@ def write_report(records: Sequence[Record], folder: Path) -> ReportPaths:
     from bench.report.html import leaderboard_html
     from bench.report.leaderboard import leaderboard
     from bench.report.markdown import leaderboard_markdown
-    from bench.report.tables import cells_csv, leaderboard_csv
+    from bench.report.sections import CSV_FILES
+    from bench.report.tables import cells_csv, leaderboard_csv, section_csvs
 
     frame = cell_frame(records)
     tables = tuple(leaderboard(frame))
@@ -57,9 +66,41 @@ def write_report(records: Sequence[Record], folder: Path) -> ReportPaths:
         "leaderboard.md": leaderboard_markdown(tables).encode(),
         "leaderboard.csv": leaderboard_csv(tables),
         "cells.csv": cells_csv(frame),
-        "leaderboard.html": leaderboard_html(tables).encode(),
+        "leaderboard.html": leaderboard_html(tables, _extras(tables, frame, folder, figures)).encode(),
     }
-    for name, data in files.items():
+    of_sections = section_csvs(tables)
+    for name, data in {**files, **of_sections}.items():
         write_atomically(folder / name, data)
+    for name in CSV_FILES:
+        if name not in of_sections:
+            (folder / name).unlink(missing_ok=True)
     markdown, csv, cells, html = (folder / name for name in files)
     return ReportPaths(markdown, csv, cells, html, tables)
+
+
+def _extras(tables: Sequence[Table], frame: pd.DataFrame, folder: Path, figures: bool) -> Extras:
+    import yaml
+
+    from bench.report.frame import TABLE, WITHOUT_RECIPE
+    from bench.report.html import Extras
+    from bench.report.origins import origins
+
+    def cells_of(table: Table, names: Sequence[str]) -> pd.DataFrame:
+        return frame[(frame[names] == [getattr(table, name) for name in names]).all(axis=1)]
+
+    suite_file = folder / SUITE_FILE
+    suite = suite_file.read_text() if suite_file.is_file() else ""
+    extras = Extras(
+        origins=[origins(table, cells_of(table, WITHOUT_RECIPE)) for table in tables],
+        title=str((yaml.safe_load(suite) or {}).get("title", "")),
+        suite_file=suite,
+    )
+    if not figures:
+        return extras
+    from dataclasses import replace
+
+    from bench.report.figures import table_figures
+    from bench.report.ranks import ranks_figure
+
+    drawn = [table_figures(table, cells_of(table, TABLE), f"figure-{i}") for i, table in enumerate(tables)]
+    return replace(extras, figures=drawn, ranks=ranks_figure(tables))

@@ -8,7 +8,8 @@ the primary metric in its printed unit; the fields of :class:`bench.records.Cost
 ``training_digest``, equal for cells that share a training; ``weights_digest``, ``pair_digest``.
 
 Columns that hold objects: ``metrics`` (printed value by ``name [unit]``), ``contributions`` and ``groups`` (arrays, one
-entry a test image), ``pair_info``, ``versions`` and ``environment``. A failed cell has none of the results.
+entry a test image), ``per_image`` (statistics by name, packed), ``pair_info``, ``seeds``, ``versions`` and
+``environment``. A failed cell has none of the results.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ from bench.api import UserError
 from bench.arms import Arm
 from bench.records import Array, PairInfo, Record
 
+WITHOUT_RECIPE = ["pair", "task", "model", "budget"]
 TABLE = ["pair", "task", "model", "recipe", "budget"]
 """Cells with these in common are trained alike and stand in one table."""
-OBJECTS = ["metrics", "contributions", "groups", "pair_info", "versions", "environment"]
+OBJECTS = ["metrics", "contributions", "groups", "per_image", "pair_info", "versions", "environment"]
 
 
 def cell_frame(records: Sequence[Record]) -> pd.DataFrame:
@@ -109,6 +111,7 @@ def _row(record: Record) -> dict[str, Any]:
         "metrics": {f"{m.name} [{m.unit}]" if m.unit else m.name: m.value * m.scale for m in record.metrics},
         "contributions": _array(record, record.contributions, "contributions").astype(np.float64),
         "groups": None if record.groups is None else _array(record, record.groups, "groups"),
+        "per_image": record.per_image,
         "pair_info": record.pair,
     }
     return row

@@ -1,40 +1,240 @@
-"""Tables → one HTML file that opens from disk: no script, no network, every text escaped by jinja2."""
+"""Tables → one HTML file that opens from disk: no network, every text escaped by jinja2.
+
+The page's style sheet, script and figures are inside it. Its content policy allows this one script and this one style
+sheet by their SHA-256, and pictures that are data of the page; everything else is refused by the browser. Without the
+script all is there and readable, unsorted and unfiltered.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.report.columns import NAME, NOTHING, columns_of
-from bench.report.leaderboard import BLOCKS, Table
-from bench.report.words import block_title, headline, notes, reproduce, spans, warnings
+from bench.report.columns import NAME, NOTHING, Column, columns_of, interval, number, points
+from bench.report.leaderboard import BLOCKS, Row, Table
+from bench.report.origins import Origin
+from bench.report.words import (
+    best_refiner,
+    block_title,
+    detail,
+    headline,
+    kind_of_target,
+    notes,
+    reproduce,
+    spans,
+    summary,
+    verdict,
+    warnings,
+)
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+    from bench.report.drawing import Figure
 
-def leaderboard_html(tables: Sequence[Table]) -> str:
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What a page shows beside the tables.
+
+    Attributes
+    ----------
+    figures: those of each table, in the tables' order; empty without figures.
+    origins: where each row comes from, in the tables' order.
+    ranks: the critical-difference diagram, or the sentence that says why there is none.
+    title, suite_file: of the suite that was run, where its file lies beside the records.
+    """
+
+    figures: Sequence[Sequence[Figure]] = ()
+    origins: Sequence[Sequence[Origin]] = ()
+    ranks: Figure | str = ""
+    title: str = ""
+    suite_file: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A table cell as the template prints it; ``sort`` is its unrounded value."""
+
+    text: str
+    sort: str
+    style: str
+    is_name: bool
+
+
+@dataclass(frozen=True)
+class Section:
+    """One table of the page, and its card."""
+
+    id: str
+    table: Table
+    figures: Sequence[Figure] = ()
+    origins: Sequence[Origin] = ()
+
+    @property
+    def name(self) -> str:
+        return " · ".join([self.task, self.table.model])
+
+    @property
+    def task(self) -> str:
+        return f"{self.table.pair} · {self.table.task}"
+
+    @property
+    def stand_in(self) -> bool:
+        return kind_of_target(self.table) == "stand-in"
+
+    @property
+    def headline(self) -> str:
+        return headline(self.table)
+
+    @property
+    def warnings(self) -> list[str]:
+        return warnings(self.table)
+
+    @property
+    def notes(self) -> list[str]:
+        return [*notes(self.table), *reproduce(self.table)]
+
+    @property
+    def style(self) -> str:
+        return verdict(self.table) if verdict(self.table) in ("gain", "loss") else ""
+
+    @property
+    def figure(self) -> str:
+        """The number of the card: a resolved gain, else that there is none."""
+        best = best_refiner(self.table)
+        if best is None:
+            return "no refiner tested"
+        if verdict(self.table) == "not resolved":
+            return "no gain resolved"
+        mark = {"gain": "▲", "loss": "▼"}[verdict(self.table)]
+        return f"{mark} {number(best[1].value, self.table.decimals, signed=True)} {points(self.table.metric)}"
+
+    @property
+    def limits(self) -> str:
+        best = best_refiner(self.table)
+        if best is None or best[1].simultaneous is None or verdict(self.table) == "not resolved":
+            return ""
+        limits = best[1].simultaneous
+        return f"95 % {interval(limits.low, limits.high, self.table.decimals, signed=True)}"
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that the template reads."""
+
+    sections: Sequence[Section]
+    extras: Extras = field(default_factory=Extras)
+
+    @property
+    def tables(self) -> list[Table]:
+        return [section.table for section in self.sections]
+
+    @property
+    def suites(self) -> list[str]:
+        return sorted({suite for table in self.tables for suite in table.suites})
+
+    @property
+    def title(self) -> str:
+        return self.extras.title
+
+    @property
+    def suite_file(self) -> str:
+        return self.extras.suite_file
+
+    @property
+    def summary(self) -> str:
+        return summary(self.tables)
+
+    @property
+    def targets(self) -> str:
+        kinds = {"real": "real", "stand-in": "rendered stand-in"}
+        return " and ".join(kinds[kind] for kind in kinds if kind in map(kind_of_target, self.tables))
+
+    @property
+    def ranks(self) -> Figure | None:
+        return None if isinstance(self.extras.ranks, str) else self.extras.ranks
+
+    @property
+    def no_ranks(self) -> str:
+        return self.extras.ranks if isinstance(self.extras.ranks, str) else ""
+
+    @property
+    def tasks(self) -> list[str]:
+        return list(dict.fromkeys(section.task for section in self.sections))
+
+    @property
+    def models(self) -> list[str]:
+        return sorted({table.model for table in self.tables})
+
+    @property
+    def arms(self) -> list[str]:
+        return list(dict.fromkeys(row.arm for table in self.tables for row in table.rows))
+
+    @property
+    def refiners(self) -> list[str]:
+        return sorted({row.refiner for table in self.tables for row in table.rows if row.refiner})
+
+
+def leaderboard_html(tables: Sequence[Table], extras: Extras | None = None) -> str:
     """The page ``leaderboard.html`` (template of the same name)."""
     import jinja2
+    from markupsafe import Markup
 
-    folder = jinja2.FileSystemLoader(Path(__file__).parent)
+    extras = extras or Extras()
+    sections = [
+        Section(
+            f"table-{place}",
+            table,
+            extras.figures[place] if extras.figures else (),
+            extras.origins[place] if extras.origins else (),
+        )
+        for place, table in enumerate(tables)
+    ]
+    style, script = ((HERE / f"leaderboard.{kind}").read_text() for kind in ("css", "js"))
     environment = jinja2.Environment(
-        loader=folder, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["prose"] = prose
-    environment.globals |= {
+    names: Mapping[str, object] = {
         "BLOCKS": BLOCKS,
         "block_title": block_title,
-        "NAME": NAME,
-        "NOTHING": NOTHING,
+        "cell_of": cell_of,
         "columns_of": columns_of,
-        "headline": headline,
-        "notes": notes,
-        "reproduce": reproduce,
-        "warnings": warnings,
+        "detail": detail,
     }
-    return environment.get_template("leaderboard.html").render(tables=tables)
+    environment.globals |= names
+    return environment.get_template("leaderboard.html").render(
+        page=Page(sections, extras), style=Markup(style), script=Markup(script), policy=policy(style, script)
+    )
+
+
+def policy(style: str, script: str) -> str:
+    """The content policy that a page with this style sheet and script states."""
+    allowed = [f"{what}-src 'sha256-{_sha256(text)}'" for what, text in (("style", style), ("script", script))]
+    return "; ".join(["default-src 'none'", *allowed, "img-src data:", "base-uri 'none'", "form-action 'none'"])
+
+
+def _sha256(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def cell_of(column: Column, row: Row, table: Table) -> Cell:
+    """A cell; what has no value sorts by nothing."""
+    text = column.text(row, table)
+    value = next(iter(column.numbers(row).values()))
+    sort = "" if value is None else f"{value:.12g}" if isinstance(value, float) else str(value)
+    return Cell(text, sort, column.style(row), column.format is NAME and text != NOTHING)
 
 
 def prose(text: str) -> Markup:

@@ -13,7 +13,7 @@ with the others. This file computes no statistic of its own: intervals and tests
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -24,6 +24,7 @@ from bench import stats
 from bench.api import Metric
 from bench.records import PairInfo
 from bench.report.frame import TABLE
+from bench.report.sections import Section, sections_of
 
 MIN_SEEDS = 3
 """Task seeds that a ranked row needs (DESIGN §8)."""
@@ -125,6 +126,7 @@ class Table:
     suites: tuple[str, ...]
     versions: Mapping[str, tuple[str, ...]]
     """Every value of each key of the records' ``versions`` and ``environment``; a refiner's: ``refiner of fda``."""
+    sections: tuple[Section, ...]
 
     @property
     def title(self) -> str:
@@ -149,7 +151,8 @@ def leaderboard(frame: pd.DataFrame) -> list[Table]:
         with_rivals = [recipe for recipe in present if (by_recipe[recipe].arm != "source").any()]
         for recipe in with_rivals or present[:1]:
             other = by_recipe["plain" if recipe == "strong" else "strong"]
-            tables.append(_table(by_recipe[recipe], other, _source(by_recipe["strong"])))
+            table = _table(by_recipe[recipe], other, _source(by_recipe["strong"]))
+            tables.append(replace(table, sections=sections_of(table, by_recipe[recipe])))
     return tables
 
 
@@ -205,7 +208,7 @@ def _table(cells: pd.DataFrame, other: pd.DataFrame, strong_source: BySeed) -> T
     return Table(
         **{name: str(cells[name].iloc[0]) for name in TABLE},
         metric=metric,
-        decimals=_decimals([row.score for row in ordered if row.score]),
+        decimals=decimals(row.score.interval for row in ordered if row.score),
         pair_info=scored.pair_info.iloc[0] if len(scored) else None,
         rows=tuple(ordered),
         gains=gains,
@@ -216,6 +219,7 @@ def _table(cells: pd.DataFrame, other: pd.DataFrame, strong_source: BySeed) -> T
         batch_sizes=_distinct(scored.batch_size),
         suites=tuple(sorted(cells.suite.unique())),
         versions=_versions(scored),
+        sections=(),
     )
 
 
@@ -417,9 +421,9 @@ def _gap_problem(values: Mapping[str, BySeed], oracle: stats.Comparison | None, 
     return ""
 
 
-def _decimals(scores: Sequence[Estimate]) -> int:
+def decimals(intervals: Iterable[stats.Interval | None]) -> int:
     """Decimals that show the first figure of a typical interval's half-width: one for ± 1.5 %, two for ± 0.03 %."""
-    widths = [(s.interval.high - s.interval.low) / 2 for s in scores if s.interval]
+    widths = [(interval.high - interval.low) / 2 for interval in intervals if interval]
     typical = float(np.median(widths)) if widths else 0.0
     if typical <= 0:
         return 1

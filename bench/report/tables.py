@@ -1,4 +1,4 @@
-"""The CSV files: ``leaderboard.csv``, a row a row of the tables; ``cells.csv``, tidy, a row a cell.
+"""The CSV files: ``leaderboard.csv``, a row a row of the tables; ``cells.csv``, tidy, a row a cell; those of sections.
 
 Numbers are unrounded, in the units that their column's name or the columns ``metric`` and ``unit`` state; a value that
 does not exist is empty. Text that a spreadsheet would run as a formula is prefixed with an apostrophe.
@@ -40,6 +40,16 @@ def cells_csv(frame: pd.DataFrame) -> bytes:
     for name, prefix in (("metrics", ""), ("versions", "version."), ("environment", "environment.")):
         parts.append(pd.DataFrame([values or {} for values in frame[name]], index=frame.index).add_prefix(prefix))
     return _csv(pd.concat(parts, axis=1))
+
+
+def section_csvs(tables: Sequence[Table]) -> dict[str, bytes]:
+    """UTF-8 CSV by file name: the sections' frames, each row after its table's key."""
+    parts: dict[str, list[pd.DataFrame]] = {}
+    for table in tables:
+        for section in table.sections:
+            key = pd.DataFrame([{name: getattr(table, name) for name in TABLE}] * len(section.frame))
+            parts.setdefault(section.csv, []).append(pd.concat([key, section.frame], axis=1))
+    return {name: _csv(pd.concat(frames, ignore_index=True)) for name, frames in parts.items()}
 
 
 def _csv(frame: pd.DataFrame) -> bytes:

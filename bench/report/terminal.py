@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bench.report.columns import TEXT, Column, columns_of
-from bench.report.leaderboard import BLOCKS, Row, Table
+from bench.report.changes import Changes, RowChange
+from bench.report.columns import NOTHING, P_VALUE, TEXT, Column, columns_of, interval, number
+from bench.report.leaderboard import BLOCKS, Row, Table, decimals
 from bench.report.words import block_title, headline, notes, reproduce, warnings
 
 if TYPE_CHECKING:
@@ -55,6 +56,19 @@ def print_report(tables: Sequence[Table], console: Console) -> None:
         for note in [*notes(table), *reproduce(table)]:
             say(note, "dim")
         say("")
+        for section in table.sections:
+            grid = Grid(box=None, pad_edge=False, padding=(0, GUTTER, 0, 0))
+            say(section.title, "bold")
+            say(section.finding)
+            for title in section.headings:
+                justify = "right" if title.right else "left"
+                grid.add_column(_printable(title.title.replace("`", ""), console), justify=justify, overflow="fold")
+            for texts_of_row in section.rows:
+                grid.add_row(*(Text(_printable(text.replace("`", ""), console)) for text in texts_of_row))
+            console.print(grid)
+            for note in section.notes:
+                say(note, "dim")
+            say("")
 
 
 def print_findings(tables: Sequence[Table], console: Console) -> None:
@@ -68,6 +82,61 @@ def print_findings(tables: Sequence[Table], console: Console) -> None:
         line = f"{table.title}: {headline(table)}"
         console.print(Text(_printable(line.replace("`", ""), console)), soft_wrap=False)
     console.print("")
+
+
+def print_changes(found: Changes, console: Console) -> None:
+    """Every row that two folders have, table by table: before, after, the change and whether it exceeds noise."""
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    def say(text: str, style: str = "") -> None:
+        console.print(Text(_printable(text, console), style=style), soft_wrap=False)
+
+    for title in dict.fromkeys(row.table for row in found.rows):
+        rows = [row for row in found.rows if row.table == title]
+        places = decimals(row.interval for row in rows)
+        grid = Grid(box=None, pad_edge=False, padding=(0, GUTTER, 0, 0), title_justify="left", title_style="bold")
+        grid.title = Text(_printable(title, console))
+        unit = next((row.unit for row in rows if row.unit), "")
+        for heading, right in (
+            ("row", False),
+            (f"before{unit and f', {unit}'}", True),
+            (f"after{unit and f', {unit}'}", True),
+            ("change [95 %], + is better", True),
+            ("adjusted p", True),
+            ("verdict", False),
+        ):
+            grid.add_column(_printable(heading, console), justify="right" if right else "left", overflow="fold")
+        for row in rows:
+            texts = [
+                row.row,
+                NOTHING if row.before is None else number(row.before, places),
+                NOTHING if row.after is None else number(row.after, places),
+                _change_text(row, places),
+                NOTHING if row.p_adjusted is None else P_VALUE.text(row.p_adjusted, places),
+                row.verdict + ("" if row.paired or row.change is None else ", unpaired"),
+            ]
+            style = {"better": "green", "worse": "red"}.get(row.verdict, "")
+            grid.add_row(*(Text(_printable(text, console), style) for text in texts))
+        console.print(grid)
+        say("")
+    for heading, lines in (("Other verdicts", found.verdicts), ("Other settings", found.settings)):
+        if lines:
+            say(heading, "bold")
+        for line in lines:
+            say(f"  {line}")
+    beyond = sum(row.verdict in ("better", "worse") for row in found.rows)
+    within = sum(row.verdict == "within noise" for row in found.rows)
+    equal = sum(row.verdict == "unchanged" for row in found.rows)
+    counts = f"{len(found.rows)} rows: {equal} unchanged, {within} changed within noise, {beyond} beyond it"
+    say(f"{counts} (adjusted p < 0.05).")
+
+
+def _change_text(row: RowChange, places: int) -> str:
+    if row.change is None or row.verdict == "unchanged":
+        return NOTHING if row.change is None else number(0.0, places)
+    limits = f" {interval(row.interval.low, row.interval.high, places, signed=True)}" if row.interval else ""
+    return number(row.change, places, signed=True) + limits
 
 
 def fitting(columns: Sequence[Column], rows: Sequence[Row], table: Table, width: int) -> tuple[list[Column], bool]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
-from bench.report.columns import MARKS, interval, number
+from bench.report.columns import MARKS, interval, number, points
 from bench.report.leaderboard import MIN_SEEDS, Block, Estimate, Row, Table
 
 
@@ -27,29 +27,99 @@ def code(name: str) -> str:
 
 def block_title(table: Table, block: Block) -> str:
     """The heading of a block."""
-    kind = "stand-in" if table.pair_info and table.pair_info.stand_in else "real"
-    return {"ranked": "Ranked", "labelled": f"With labelled {kind} images", "unranked": "Not ranked"}[block]
+    labelled = f"With labelled {kind_of_target(table)} images"
+    return {"ranked": "Ranked", "labelled": labelled, "unranked": "Not ranked"}[block]
+
+
+def kind_of_target(table: Table) -> str:
+    """``real``, or ``stand-in`` where the target is rendered."""
+    return "stand-in" if table.pair_info and table.pair_info.stand_in else "real"
+
+
+def best_refiner(table: Table) -> tuple[Row, Estimate] | None:
+    """The ranked refiner that the headline is about: of those that gain, else of all that were tested, the best."""
+    tested = _tested(table)
+    gaining = [pair for pair in tested if pair[1].verdict == "gain"]
+    return max(gaining or tested, key=lambda pair: pair[1].value, default=None)
+
+
+def _tested(table: Table) -> list[tuple[Row, Estimate]]:
+    return [(row, row.gain) for row in table.block("ranked") if row.refiner and row.gain and row.gain.interval]
 
 
 def headline(table: Table) -> str:
     """The answer of a table: the best refiner's gain where one is resolved, else what could not be seen; and rivals."""
-    ranked = table.block("ranked")
-    if not ranked:
+    if not table.block("ranked"):
         return (
             f"No row is ranked: a ranked row needs {MIN_SEEDS} seeds and every cell scored; reasons stand in the table."
         )
     if table.gains.test is None:
         return f"No gain can be stated: {table.gains.problem}."
-    tested = [(row, row.gain) for row in ranked if row.refiner and row.gain and row.gain.interval]
-    gaining = [pair for pair in tested if pair[1].verdict == "gain"]
-    best = max(gaining or tested, key=lambda pair: pair[1].value, default=None)
+    best = best_refiner(table)
     if best is None:
         said = ["No refiner is tested in this table."]
-    elif gaining:
+    elif best[1].verdict == "gain":
         said = _one_gains(table, *best)
     else:
-        said = _none_gains(table, tested, *best)
+        said = _none_gains(table, _tested(table), *best)
     return " ".join([*said, *_better_without_refiner(table, best[0] if best else None)])
+
+
+def verdict(table: Table) -> str:
+    """The headline in a word: ``gain``, ``loss`` (every refiner loses), ``not resolved``, or nothing to say."""
+    tested = _tested(table)
+    if not tested or table.gains.test is None:
+        return ""
+    verdicts = {gain.verdict for _, gain in tested}
+    return "gain" if "gain" in verdicts else "loss" if verdicts == {"loss"} else "not resolved"
+
+
+def summary(tables: Sequence[Table]) -> str:
+    """The answer of a page: in how many of its tables refining helps."""
+    found = [verdict(table) for table in tables]
+    n_tested = len(found) - found.count("")
+    if not n_tested:
+        return "No refiner is tested here yet"
+    if len(tables) == 1:
+        return {
+            "gain": "Refining the synthetic images helps detectably",
+            "loss": "Refining the synthetic images hurts",
+            "not resolved": "No refiner helps detectably",
+        }[found[0]]
+    n_gain, n_loss = found.count("gain"), found.count("loss")
+    said = f"A refiner helps detectably in {n_gain or 'none'} of {n_tested} tables"
+    return said + (f"; in {n_loss} every refiner hurts" if n_loss else "")
+
+
+def detail(row: Row, table: Table) -> list[tuple[str, str]]:
+    """What stands behind a row, as (term, text): seeds, both intervals, correction, cost."""
+    seeds = f"{len(row.seeds)} task seeds ({', '.join(map(str, row.seeds))})" if row.seeds else "no scored seed"
+    n_test = f" × {table.pair_info.n_target_test:,} test images" if table.pair_info and row.seeds else ""
+    said = [("n", seeds + n_test)]
+    for term, estimate, signed in (("score", row.score, False), ("gain", row.gain, True)):
+        if estimate is None:
+            continue
+        figure = number(estimate.value, table.decimals, signed)
+        parts = [f"{figure} {points(table.metric) if signed else table.metric.unit}".strip()]
+        for what, limits in (
+            ("seeds × images", estimate.interval),
+            ("seeds alone", estimate.over_seeds),
+            ("all rows at once", estimate.simultaneous),
+        ):
+            if limits:
+                parts.append(f"{interval(limits.low, limits.high, table.decimals, signed)} over {what}")
+        if estimate.p_adjusted is not None:
+            parts.append(f"adjusted p {'< 0.001' if estimate.p_adjusted < 0.001 else f'{estimate.p_adjusted:.3f}'}")
+        if estimate.verdict:
+            parts.append(MARKS.get(estimate.verdict, estimate.verdict))
+        said.append((term, "; ".join(parts)))
+    if row.costs:
+        seconds = [f"{name} {row.costs[f'{name}_seconds']:,.1f} s" for name in ("fit", "refine", "train")]
+        images = f"{row.costs['images_seen']:,.0f} images seen"
+        said.append(("cost", ", ".join([*seconds, images, f"{row.costs['peak_memory_mb']:,.0f} MB at most"])))
+    if row.reason:
+        said.append(("why not ranked", row.reason.replace("`", "")))
+    return said
 
 
 def notes(table: Table) -> list[str]:
@@ -110,7 +180,8 @@ def _amount(value: float, table: Table, signed: bool = False) -> str:
     figure = number(value, table.decimals, signed)
     if metric.unit == "%":
         return f"{figure} {metric.name.replace('_', ' ')} points"
-    return f"{figure} {metric.unit} of {metric.name}" if metric.unit else f"{figure} of {metric.name}"
+    name = metric.name.replace("_", " ")
+    return f"{figure} {metric.unit} of {name}" if metric.unit else f"{figure} of {name}"
 
 
 def _measured(estimate: Estimate, table: Table) -> str:

@@ -32,10 +32,10 @@ from bench.data.render.scene import Look
 from bench.data.rendered import SETS, TARGET_LOOK
 
 COUNTS = {
-    "objects": {"source_train": 500, "source_val": 60, "target_train": 250, "target_test": 150},
-    "street": {"source_train": 500, "source_val": 60, "target_train": 80, "target_test": 80},
-    "indoor": {"source_train": 500, "source_val": 60, "target_train": 80, "target_test": 80},
-    "vending": {"source_train": 500, "source_val": 60, "target_train": 80, "target_test": 80},
+    "objects": {"source_train": 800, "source_val": 80, "target_train": 400, "target_test": 150},
+    "street": {"source_train": 500, "source_val": 60, "target_train": 120, "target_test": 120},
+    "indoor": {"source_train": 500, "source_val": 60, "target_train": 200, "target_test": 150},
+    "vending": {"source_train": 500, "source_val": 60, "target_train": 120, "target_test": 120},
 }
 """Images of each split. A target image of ``street`` takes ten times as long as one of ``objects``."""
 

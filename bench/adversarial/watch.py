@@ -3,7 +3,7 @@
     losses      not finite; a discriminator's at its floor for so long that the generator has nothing left to learn from
     outputs     not finite; alike within an image or from image to image, where the data are not
 
-:mod:`bench.adversarial` calls :class:`Watch` every round and :func:`inspect` at the end.
+:mod:`bench.adversarial.loop` calls :class:`Watch` every round and :func:`inspect` at the end.
 """
 
 from __future__ import annotations

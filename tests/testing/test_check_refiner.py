@@ -217,6 +217,13 @@ class UsesScratchFiles(Toy):
             np.save(Path(folder) / "mean.npy", self.mean.numpy())
 
 
+class NeverEnds(Toy):
+    def fit(self, source, target, budget, context):
+        with suppress(Exception):
+            while True:
+                time.sleep(0.01)
+
+
 class Exits(Toy):
     def fit(self, source, target, budget, context):
         sys.exit("no licence\nfound")
@@ -337,7 +344,7 @@ def test_a_fit_that_does_not_look_at_its_budget_is_found_and_not_repeated(monkey
             fits.append(budget.train_steps)
             time.sleep(0.05)
 
-    monkeypatch.setattr("bench.testing.FIT_SECONDS", 0.01)
+    monkeypatch.setattr("bench.testing.refiner_bench.CALL_SECONDS", 0.01)
     with pytest.raises(
         ConformanceError, match=r"budget: fitted to 6 .* it took .* take the number of steps from the b"
     ):
@@ -345,10 +352,19 @@ def test_a_fit_that_does_not_look_at_its_budget_is_found_and_not_repeated(monkey
     assert fits == [TOY_STEPS] * 2
 
 
+def test_an_endless_loop_is_interrupted_and_its_place_is_named(monkeypatch):
+    monkeypatch.setattr("bench.testing.refiner_bench.CALL_SECONDS", 0.1)
+    with pytest.raises(ConformanceError) as caught:
+        check_refiner(NeverEnds)
+    (violation,) = caught.value.violations
+    assert violation.clause == "budget"
+    assert re.search(r"and was stopped \(test_check_refiner.py, line \d+\); 0.1 s are allowed", violation.found)
+
+
 def test_every_violation_is_one_line():
     with pytest.raises(ConformanceError) as caught:
         check_refiner(Exits)
-    assert "it raised SystemExit: no licence found; fit and refine must work here" in str(caught.value)
+    assert "it raised SystemExit: no licence found (test_check_refiner.py, line " in str(caught.value)
     assert str(caught.value).count("\n") == len(caught.value.violations)
     with pytest.raises(
         ConformanceError, match=r"\n- files: fitted and refined: it wrote or removed mean\.npy; put what"
@@ -402,7 +418,7 @@ def test_the_check_itself_has_no_side_effects():
 
 
 def test_the_example_of_the_docs_runs():
-    page = Path(__file__).parent.parent / "docs" / "refiners.md"
+    page = Path(__file__).parents[2] / "docs" / "refiners.md"
     (example,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     names: dict[str, object] = {}
     exec(compile(example, str(page), "exec"), names)

@@ -1,0 +1,68 @@
+"""What commands share: their options, the console, the store, one thread in each process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bench.store import Store
+
+EXIT_INCOMPLETE, EXIT_USER, EXIT_INTERRUPTED = 1, 2, 130
+
+SuiteArgument = Annotated[str, typer.Argument(help="A shipped suite (see `list`) or the path of a suite file.")]
+StoreOption = Annotated[
+    Path | None, typer.Option("--store", help="Where finished jobs are kept [results/local/store, or $REALGAIN_STORE].")
+]
+PluginOption = Annotated[
+    list[Path] | None, typer.Option("--plugin", help="A Python file with a refiner, task or pair; may be repeated.")
+]
+RefinerOption = Annotated[
+    list[str] | None,
+    typer.Option("--refiner", help="A refiner (or a variant of one) to add to the suite's tables; may be repeated."),
+]
+TaskOption = Annotated[
+    list[str] | None, typer.Option("--task", help="Only the suite's tables of this task; may be repeated.")
+]
+ModelOption = Annotated[
+    list[str] | None, typer.Option("--model", help="Train this model instead of the tables' own; may be repeated.")
+]
+RowOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--row", help="Only this row beside `source`, as `adabn` or `refined fda:beta=0.05`; may be repeated."
+    ),
+]
+OutOption = Annotated[Path | None, typer.Option("--out", help="Results folder [results/local/SUITE].")]
+
+
+def one_thread_each() -> None:
+    """Before torch is loaded anywhere: libraries below it start no thread pools of their own."""
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+
+
+def make_console() -> Console:
+    from rich.console import Console
+
+    # A log or a pipe has no width of its own; leaderboards are made for 100 columns and more.
+    return Console() if sys.stdout.isatty() or "COLUMNS" in os.environ else Console(width=120)
+
+
+def store_root(store: Path | None) -> Path:
+    return store or Path(os.environ.get("REALGAIN_STORE", "results/local/store"))
+
+
+def open_store(store: Path | None, console: Console) -> Store:
+    from bench.store import Store
+
+    def on_corrupt(key: str, reason: str) -> None:
+        console.print(f"Store entry {key[:12]} was corrupt ({reason}); it is made again.", markup=False)
+
+    return Store(store_root(store), on_corrupt)

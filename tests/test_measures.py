@@ -1,0 +1,61 @@
+"""What a run leaves beside its records: measurements that follow the plan, fail alone, and say what is missing."""
+
+import pytest
+
+from bench.api import UserError
+from bench.jobs import features
+from bench.measures import read_measurements
+from toy_runs import toy_suite
+
+MEASURED = {"arms": ["refined"], "measures": True, "seeds": 1}
+
+
+@pytest.fixture(autouse=True)
+def few_small_images(monkeypatch):
+    monkeypatch.setitem(features.SIZES, "light", (24, 32))
+
+
+def test_every_refined_set_is_measured_and_what_left_the_suite_is_removed(run_inline):
+    run = run_inline(toy_suite(**MEASURED, refiners=["darker", "same"]))
+    found = {(m.kind, m.of.refiner): m for m in read_measurements(run.results)}
+    assert {refiner for kind, refiner in found if kind == "domain_gap"} == {"darker", "same"}
+    assert {m.status for m in found.values()} == {"ok"}
+    assert {m.digests["pair"] for m in found.values()} == {run.outcome.records[0].pair.digest}
+    left = run_inline(toy_suite(**MEASURED, refiners=["same"]))
+    assert {m.of.refiner for m in read_measurements(left.results)} == {"same"}
+    run_inline(toy_suite(**MEASURED | {"measures": False}, refiners=["same"]))
+    assert read_measurements(run.results) == []
+
+
+def test_features_of_source_and_target_are_computed_once_for_all_refiners(run_inline):
+    run = run_inline(toy_suite(**MEASURED, refiners=["darker", "same", "twice"], refiner_seeds=2))
+    # Source, target, darker and twice, whose seeds differ; `same` has the source's own images.
+    assert run.executor.counts["features"] == 2 + 1 + 2
+
+
+def test_a_measure_that_fails_fails_no_row_and_says_why(run_inline, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("the lens cap is on")
+
+    monkeypatch.setattr("bench.jobs.features._encoder", broken)
+    run = run_inline(toy_suite(**MEASURED, refiners=["darker"]))
+    assert run.outcome.complete
+    gap = next(m for m in read_measurements(run.results) if m.kind == "domain_gap")
+    assert gap.status == "failed"
+    assert "the lens cap is on" in gap.reason
+    assert "the lens cap is on" in str(gap.value("kid_after"))
+
+
+def test_a_refiner_that_fails_leaves_measurements_that_say_so(run_inline):
+    run = run_inline(toy_suite(**MEASURED, refiners=["raises", "darker"]))
+    found = {m.of.refiner: m for m in read_measurements(run.results) if m.kind == "domain_gap"}
+    assert found["darker"].status == "ok"
+    assert "the flux capacitor is empty" in found["raises"].reason
+
+
+def test_a_file_that_is_no_measurement_is_named(run_inline, tmp_path):
+    run = run_inline(toy_suite(**MEASURED, refiners=["same"]))
+    path = next((run.results / "measures").iterdir())
+    path.write_text(path.read_text().replace("domain_gap", "horoscope"))
+    with pytest.raises(UserError, match=f"{path.name} is not a measurement of schema 1: kind"):
+        read_measurements(run.results)
