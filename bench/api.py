@@ -179,6 +179,8 @@ class Refiner(ABC):
     reads: source label columns used; a pair without a required one is refused at planning.
     needs: see :class:`Need`.
     views: refined samples stored for each source image (an instance attribute may depend on ``Params``).
+    tiles: whether ``refine`` may be called on overlapping tiles of an image and with other sizes than ``fit`` saw, as
+        convolutional networks may; :mod:`bench.native` relies on it.
     images_seen: set by ``fit``: source images that its steps drew, with repetition (0 where it takes no steps).
     joint: whether ``fit`` trains a task network of its own, which :meth:`predictor` returns (arm ``end_to_end``).
     fit_seconds: a prior for the dry run: a fit at budget ``light`` on images of 64×64, on one CPU core.
@@ -192,6 +194,7 @@ class Refiner(ABC):
     Params: ClassVar[type[Frozen]] = Frozen
     views: int = 1
     joint: bool = False
+    tiles: ClassVar[bool] = False
     fit_seconds: ClassVar[float] = 0.1
     images_seen: int = 0
 
@@ -360,6 +363,13 @@ class Task(ABC):
         ``inputs`` holds the columns of ``geometry`` too. Rows may be longer in one batch than in another; the shorter
         ones are padded at their ends, with zeros or as a column of that name is.
         """
+
+    def as_labels(self, predictions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Predictions as the label columns that they are predictions of, to be drawn as those are.
+
+        Here: those that bear a label's name.
+        """
+        return {name: predictions[name] for name in self.labels if name in predictions}
 
     @abstractmethod
     def statistics(

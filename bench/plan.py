@@ -15,13 +15,27 @@ from typing import Literal
 
 from bench.api import Frozen, Need
 from bench.arms import REFINED, Arm
-from bench.jobs import KINDS, domain_gap, features, fit, judge, label_preservation, prepare, refine, score, train
+from bench.galleries import Shown
+from bench.jobs import (
+    KINDS,
+    domain_gap,
+    features,
+    fit,
+    gallery,
+    judge,
+    label_preservation,
+    prepare,
+    refine,
+    score,
+    train,
+)
 from bench.jobs.judge import Look
 from bench.jobs.train import PhaseSpec, StreamSpec
 from bench.jobs.work import NetworkSpec, digest_of
 from bench.measures import Kind, Subject
 from bench.measuring import PlannedMeasure
 from bench.metrics.label_preservation import WITH_OUTLINES
+from bench.picturing import PlannedGallery
 from bench.products import Product
 from bench.records import Cell
 from bench.seeds import seed_from
@@ -92,11 +106,9 @@ class TableWork:
 def work_by_table(plan: Plan) -> list[TableWork]:
     """The plan's jobs, each under the first table that needs it; the two recipes of a table are one."""
     owners: dict[str, tuple[str, ...]] = {}
-    wanted: list[tuple[tuple[str, ...], Mapping[str, str]]] = [
-        (planned.cell.table, planned.jobs) for planned in plan.cells
-    ]
-    wanted += [(product.awaited_by, product.jobs) for product in plan.products if product.awaited_by]
-    for table, jobs in wanted:
+    needs: list[tuple[tuple[str, ...], Mapping[str, str]]] = [(p.cell.table, p.jobs) for p in plan.cells]
+    needs += [(product.awaited_by, product.jobs) for product in plan.products if product.awaited_by]
+    for table, jobs in needs:
         pending = list(jobs.values())
         while pending:
             job_id = pending.pop()
@@ -128,6 +140,8 @@ def make_plan(suite: ResolvedSuite) -> Plan:
             cells.setdefault(planned.cell.id, planned)
         if table.measures:
             products += builder.measures()
+        if table.pictures:
+            products += builder.galleries()
     return Plan(suite, jobs, tuple(cells.values()), tuple(products))
 
 
@@ -167,6 +181,35 @@ class _TableBuilder:
                 yield self._measure("domain_gap", refiner, refiner_seed, jobs | self._domain_gap(refiner, gap))
                 kept = self._label_preservation(refiner, jobs["refine"])
                 yield self._measure("label_preservation", refiner, refiner_seed, jobs | kept)
+
+    def galleries(self) -> Iterator[PlannedGallery]:
+        """Pictures of the table, and of each refiner that has the arm ``refined``; first seeds."""
+        table = self.table
+        refined = [refiner for arm, refiner in table.rows if refiner is not None and str(arm) == "refined"]
+        if not refined:
+            return
+        shared = {"source": self.source, "target": self.target}
+        scored = {"score": self._cell(Arm("source"), None, 0, 0).jobs["score"]}
+        if table.measures:
+            scored |= {f"{role}_features": self._features(role, images) for role, images in shared.items()}
+        yield self._gallery("", shared | scored)
+        for refiner in refined:
+            score_id = self._cell(Arm("refined"), refiner, 0, 0).jobs["score"]
+            yield self._gallery(refiner.variant, shared | {"refined": self._refined(refiner, 0), "score": score_id})
+
+    def _gallery(self, refiner: str, inputs: dict[str, str]) -> PlannedGallery:
+        table = self.table
+        spec = gallery.Spec(task=table.task_described, space=table.space, labels=table.task.labels)
+        job = self._add("gallery", f"pictures of {refiner or table.pair.name}", spec, inputs)
+        of = Shown(
+            pair=table.pair_variant,
+            task=table.task_variant,
+            model=table.model_variant,
+            recipe=table.recipe,
+            budget=table.budget.name,
+            refiner=refiner,
+        )
+        return PlannedGallery(of, {"gallery": job}, table.pair.redistributable)
 
     def _measure(self, kind: Kind, refiner: ResolvedRefiner, refiner_seed: int, jobs: dict[str, str]) -> PlannedMeasure:
         table = self.table

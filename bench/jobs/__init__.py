@@ -1,5 +1,7 @@
-"""The kinds of job, one module each: *prepare, fit, refine, train, adapt, score*, and those of the measures, *features,
-domain_gap, judge, label_preservation* (DESIGN §7).
+"""The kinds of job, one module each (DESIGN §7).
+
+*prepare, fit, refine, train, adapt* and *score* make scores; *features, domain_gap, judge* and *label_preservation*
+measure refined sets; *gallery* draws pictures.
 
 A kind is a module with four names; :data:`KINDS` lists them:
 
@@ -20,7 +22,19 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from bench.jobs import adapt, domain_gap, features, fit, judge, label_preservation, prepare, refine, score, train
+from bench.jobs import (
+    adapt,
+    domain_gap,
+    features,
+    fit,
+    gallery,
+    judge,
+    label_preservation,
+    prepare,
+    refine,
+    score,
+    train,
+)
 
 KINDS: dict[str, ModuleType] = {
     "prepare": prepare,
@@ -33,6 +47,7 @@ KINDS: dict[str, ModuleType] = {
     "domain_gap": domain_gap,
     "judge": judge,
     "label_preservation": label_preservation,
+    "gallery": gallery,
 }
 
 WORK = frozenset(KINDS) - {"prepare"}
