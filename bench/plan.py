@@ -9,7 +9,7 @@ plug-in files and named folders, budget, seeds, and the ids of its inputs. Nothi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -249,7 +249,8 @@ class _TableBuilder:
         arm: Literal["oracle", "source"] = "oracle" if has_labels else "source"
         has_look = has_labels and "in_target_look" in table.pair.source_labels
         look: Look = "in_target_look" if has_look else "image"
-        jobs = {"train": self._train(Arm(arm), None, 0, 0)}
+        trainer = self if has_labels else _TableBuilder(replace(table, recipe="strong"), self.jobs)
+        jobs = {"train": trainer._train(Arm(arm), None, 0, 0)}
         jobs["judged_identity"] = self._judged(jobs["train"], "image")
         jobs["judged_reference"] = self._judged(jobs["train"], look)
         jobs["judged"] = self._judged(jobs["train"], "refined", refined)
