@@ -1,4 +1,4 @@
-"""The kinds of job, one module each: *prepare, fit, refine, train, adapt, score, features, domain_gap* (DESIGN §7).
+"""The kinds of job, one module each: *prepare, fit, refine, train, adapt, score, select, features …* (DESIGN §7).
 
 A kind is a module with four names; :data:`KINDS` lists them:
 
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from bench.jobs import adapt, domain_gap, features, fit, prepare, refine, score, train
+from bench.jobs import adapt, domain_gap, features, fit, prepare, refine, score, select, train
 
 KINDS: dict[str, ModuleType] = {
     "prepare": prepare,
@@ -28,6 +28,7 @@ KINDS: dict[str, ModuleType] = {
     "train": train,
     "adapt": adapt,
     "score": score,
+    "select": select,
     "features": features,
     "domain_gap": domain_gap,
 }

@@ -28,7 +28,7 @@ from bench.records import Array, PairInfo, Record
 WITHOUT_RECIPE = ["pair", "task", "model", "budget"]
 TABLE = ["pair", "task", "model", "recipe", "budget"]
 """Cells with these in common are trained alike and stand in one table."""
-OBJECTS = ["metrics", "contributions", "groups", "per_image", "pair_info", "versions", "environment"]
+OBJECTS = ["metrics", "contributions", "groups", "per_image", "pair_info", "versions", "environment", "selection"]
 
 
 def cell_frame(records: Sequence[Record]) -> pd.DataFrame:
@@ -113,6 +113,7 @@ def _row(record: Record) -> dict[str, Any]:
         "groups": None if record.groups is None else _array(record, record.groups, "groups"),
         "per_image": record.per_image,
         "pair_info": record.pair,
+        "selection": record.selection,
     }
     return row
 

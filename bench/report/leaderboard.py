@@ -13,6 +13,7 @@ with the others. This file computes no statistic of its own: intervals and tests
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -225,10 +226,11 @@ def _table(cells: pd.DataFrame, other: pd.DataFrame, strong_source: BySeed) -> T
 
 def by_seed(cells: pd.DataFrame) -> BySeed:
     """Contributions by task seed in the printed unit, refiner seeds averaged; scored cells alone."""
-    scored = cells[cells.status == "ok"]
     gathered: dict[int, list[np.ndarray]] = {}
-    for seed, contributions, scale in zip(scored.task_seed, scored.contributions, scored.scale, strict=True):
-        gathered.setdefault(int(seed), []).append(contributions * scale)
+    columns = (cells[name] for name in ("status", "task_seed", "contributions", "scale"))
+    for status, seed, contributions, scale in zip(*columns, strict=True):
+        if status == "ok":
+            gathered.setdefault(int(seed), []).append(contributions * scale)
     return {seed: np.mean(np.stack(gathered[seed]), axis=0) for seed in sorted(gathered)}
 
 
@@ -361,13 +363,13 @@ def _reference(other: pd.DataFrame, source: BySeed, layout: _Layout) -> Row | No
 
 def _incomplete(cells: pd.DataFrame, seeds: Sequence[int]) -> str:
     """Which cells of a row failed or are missing; empty where it is complete."""
-    failed = cells[cells.status == "failed"]
-    if len(failed):
-        reasons = list(dict.fromkeys(failed.reason))
+    failed = [reason for status, reason in zip(cells.status, cells.reason, strict=True) if status == "failed"]
+    if failed:
+        reasons = list(dict.fromkeys(failed))
         more = f" (and {len(reasons) - 1} other reasons in cells.csv)" if len(reasons) > 1 else ""
         return f"{len(failed)} of {len(cells)} cells failed: {reasons[0]}{more}"
-    counts = cells.task_seed.value_counts()
-    missing = [seed for seed in seeds if counts.get(seed, 0) < counts.max()]
+    counts = Counter(cells.task_seed)
+    missing = [seed for seed in seeds if counts[seed] < max(counts.values())]
     if missing:
         return f"no record of task seed {', '.join(map(str, missing))}, which other cells have; run the suite again"
     return ""
