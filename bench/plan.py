@@ -27,6 +27,7 @@ from bench.jobs import (
     prepare,
     refine,
     score,
+    select,
     train,
 )
 from bench.jobs.judge import Look
@@ -364,6 +365,7 @@ class _TableBuilder:
             inputs=table.space.inputs,
             optimiser=self.model.optimiser,
             ms_per_image=self.model.ms_per_image,
+            checkpoints=0 if arm.has_target_labels else table.checkpoints,
         )
         name = " ".join(filter(None, [str(arm), variant]))
         return self._add(
@@ -414,6 +416,11 @@ class _TableBuilder:
         score_spec = score.Spec(**dict(network), labels=table.task.labels, geometry=table.task.geometry)
         label = f"score {' '.join(filter(None, [str(arm), variant]))} ({table.recipe}, seed {task_seed})"
         jobs["score"] = self._add("score", label, score_spec, {"weights": weights, "target": self.target})
+        if table.checkpoints and "train" in jobs and arm.kind != "adabn" and not arm.has_target_labels:
+            steps = train.checkpoint_steps(table.budget.train_steps, table.checkpoints)
+            inputs = {"train": weights, "source": self.source, "target": self.target}
+            label = f"checkpoints of {cell.id}"
+            jobs["select"] = self._add("select", label, select.Spec(**dict(score_spec), steps=steps), inputs)
         return PlannedCell(cell, table, jobs, seeds)
 
 
