@@ -179,6 +179,8 @@ class Refiner(ABC):
     reads: source label columns used; a pair without a required one is refused at planning.
     needs: see :class:`Need`.
     views: refined samples stored for each source image (an instance attribute may depend on ``Params``).
+    tiles: whether ``refine`` may be called on overlapping tiles of an image and with other sizes than ``fit`` saw, as
+        convolutional networks may; :mod:`bench.native` relies on it.
     images_seen: set by ``fit``: source images that its steps drew, with repetition (0 where it takes no steps).
     joint: whether ``fit`` trains a task network of its own, which :meth:`predictor` returns (arm ``end_to_end``).
     fit_seconds: a prior for the dry run: a fit at budget ``light`` on images of 64×64, on one CPU core.
@@ -192,6 +194,7 @@ class Refiner(ABC):
     Params: ClassVar[type[Frozen]] = Frozen
     views: int = 1
     joint: bool = False
+    tiles: ClassVar[bool] = False
     fit_seconds: ClassVar[float] = 0.1
     images_seen: int = 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bench.plan import Plan
+    from bench.records import Record
     from bench.runner import Outcome
     from bench.store import Store
     from bench.suite import Suite
@@ -78,6 +80,7 @@ def run(
     from bench import timings
     from bench.executors.local import LocalExecutor
     from bench.fetching import offer
+    from bench.measures import read_measurements
     from bench.records import read_records
     from bench.registry import Registry
     from bench.report import tables_of, write_report
@@ -117,7 +120,11 @@ def run(
         _refuse_beyond_free_disk(plan, kept)
         _refuse_foreign_records(results, plan.suite.name)
         save_suite(asked, results / "suite.yaml")
-        listener = display(console, plan, verbose, quiet, lambda records: print_report(tables_of(records), console))
+
+        def on_tables(records: Sequence[Record]) -> None:
+            print_report(tables_of(records, read_measurements(results)), console)
+
+        listener = display(console, plan, verbose, quiet, on_tables)
         least = time_limit or timings.LEAST_LIMIT_SECONDS
         runner = Runner(plan, kept, executor, listener, results, least)
         with listener:
@@ -134,7 +141,7 @@ def run(
     if not plan.cells:
         _print_without_scores(console, plan, outcome, executor.n_workers, quiet)
         return
-    paths = write_report(read_records(results / "records"), results)
+    paths = write_report(read_records(results / "records"), results, read_measurements(results))
     print_findings(paths.tables, console)
     _print_summary(console, plan, outcome, executor.n_workers, quiet)
     console.print(f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})")
@@ -202,6 +209,7 @@ def report(
     ] = False,
 ) -> None:
     """Build the leaderboards again from the records of a results folder."""
+    from bench.measures import read_measurements
     from bench.records import read_records, write_atomically
     from bench.report import write_report
     from bench.report.terminal import print_report
@@ -214,7 +222,7 @@ def report(
         return
     console = make_console()
     records = read_records(results / "records")
-    paths = write_report(records, results, figures)
+    paths = write_report(records, results, read_measurements(results), figures)
     if latex:
         from bench.report.latex import leaderboard_latex
 

@@ -1,4 +1,5 @@
-"""The kinds of job, one module each: *prepare, fit, refine, train, adapt, score, features, domain_gap* (DESIGN §7).
+"""The kinds of job, one module each: *prepare, fit, refine, train, adapt, score*, and those of the measures, *features,
+domain_gap, judge, label_preservation* (DESIGN §7).
 
 A kind is a module with four names; :data:`KINDS` lists them:
 
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from bench.jobs import adapt, domain_gap, features, fit, prepare, refine, score, train
+from bench.jobs import adapt, domain_gap, features, fit, judge, label_preservation, prepare, refine, score, train
 
 KINDS: dict[str, ModuleType] = {
     "prepare": prepare,
@@ -30,6 +31,8 @@ KINDS: dict[str, ModuleType] = {
     "score": score,
     "features": features,
     "domain_gap": domain_gap,
+    "judge": judge,
+    "label_preservation": label_preservation,
 }
 
 WORK = frozenset(KINDS) - {"prepare"}

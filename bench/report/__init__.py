@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.measures import Measurement
 from bench.records import Record, write_atomically
 
 if TYPE_CHECKING:
@@ -34,20 +35,23 @@ class ReportPaths:
     tables: tuple[Table, ...]
 
 
-def tables_of(records: Sequence[Record]) -> tuple[Table, ...]:
+def tables_of(records: Sequence[Record], measurements: Sequence[Measurement] = ()) -> tuple[Table, ...]:
     """The leaderboard's tables of some records, without writing anything."""
     from bench.report.frame import cell_frame
     from bench.report.leaderboard import leaderboard
 
-    return tuple(leaderboard(cell_frame(records)))
+    return tuple(leaderboard(cell_frame(records), measurements))
 
 
-def write_report(records: Sequence[Record], folder: Path, figures: bool = True) -> ReportPaths:
+def write_report(
+    records: Sequence[Record], folder: Path, measurements: Sequence[Measurement] = (), figures: bool = True
+) -> ReportPaths:
     """Write ``leaderboard.md``, ``leaderboard.csv``, ``cells.csv`` and ``leaderboard.html``.
 
     Each kind of section that a table has (:mod:`.sections`) gets a CSV file; those of sections that none has any more
     are removed. The page shows the suite's file where ``folder`` has it, and no drawing without ``figures`` (matplotlib
-    is not loaded then). Equal records, suite file and choice give equal bytes.
+    is not loaded then). Without measurements the tables have no columns for them. Equal records, measurements, suite
+    file and choice give equal bytes.
 
     Raises
     ------
@@ -61,7 +65,7 @@ def write_report(records: Sequence[Record], folder: Path, figures: bool = True) 
     from bench.report.tables import cells_csv, leaderboard_csv, section_csvs
 
     frame = cell_frame(records)
-    tables = tuple(leaderboard(frame))
+    tables = tuple(leaderboard(frame, measurements))
     files = {
         "leaderboard.md": leaderboard_markdown(tables).encode(),
         "leaderboard.csv": leaderboard_csv(tables),

@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from bench.api import UserError
+from bench.measures import read_measurements
 from bench.records import read_records
 from bench.report import SUITE_FILE, tables_of
 from bench.report.leaderboard import Table
@@ -45,7 +46,7 @@ def results_index(folder: Path) -> str:
 
 
 def _section(suite: Path) -> Iterator[str]:
-    tables = tables_of(read_records(suite / "records"))
+    tables = tables_of(read_records(suite / "records"), read_measurements(suite))
     asked = suite / SUITE_FILE
     title = str(yaml.safe_load(asked.read_text()).get("title", "")) if asked.is_file() else ""
     yield f"## [{escape(suite.name)}]({suite.name}/leaderboard.md)"

@@ -179,7 +179,8 @@ def test_without_target_labels_the_source_is_refined_and_nothing_is_scored(tmp_p
     folders.write_photos(tmp_path / "target", 10)
     finished = run(tmp_path, own_suite("classification", texts(tmp_path), refiners=["histogram"]))
     assert finished.outcome.failures == {}
-    assert (finished.outcome.records, dict(finished.executor.counts)) == ([], {"prepare": 2, "fit": 1, "refine": 1})
+    assert finished.outcome.records == []
+    assert {"prepare": 2, "fit": 1, "refine": 1, "domain_gap": 1}.items() <= finished.executor.counts.items()
 
 
 def test_the_same_photograph_in_train_and_test_is_named(tmp_path):

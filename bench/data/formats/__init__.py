@@ -75,6 +75,17 @@ def recognise(root: Path, options: Options) -> Listing:
     return found
 
 
+def recognise_any(root: Path) -> Listing:
+    """The images of a folder for whatever task their labels are, or without labels; depth counts in millimetres."""
+    files = files_below(root)
+    for task in ("detection", "segmentation", "depth", "classification"):
+        for name in FORMATS[task]:
+            found: Listing | None = _module(name).listing(root, files, Options(task, 1e-3))
+            if found is not None:
+                return found
+    return plain(root, files)
+
+
 def plain(root: Path, files: tuple[Path, ...]) -> Listing:
     """All images of a folder, without labels.
 
