@@ -57,6 +57,10 @@ def test_help_loads_no_torch():
             ["run", "smoke", "--model", "light_cn"],
             "no model 'light_cn' for task 'classification'; did you mean 'light_cnn'?",
         ),
+        (
+            ["data", "preview", "digits", "--out", "digits.xyz"],
+            "no picture can be written as 'digits.xyz'; allowed: names",
+        ),
         (["data", "preview", "digit"], "no pair 'digit'; did you mean 'digits'? Available: digits"),
         (["new-refiner", "fda"], "there is a refiner 'fda' already"),
         (["rn"], "no such command 'rn'. Did you mean 'run'?; see python -m bench --help"),
