@@ -106,7 +106,7 @@ def section(table: Table, cells: pd.DataFrame) -> Section | None:
         if rule not in overall.index:
             rows.append((rule, f"not measurable: {problem}", NOTHING, NOTHING))
             continue
-        of_rule = overall.loc[rule]
+        of_rule = overall.loc[[rule]].iloc[0]
         rows.append(
             (
                 rule,
@@ -121,7 +121,7 @@ def section(table: Table, cells: pd.DataFrame) -> Section | None:
         Heading("rank correlation with the score [95 %]"),
         Heading("seeds"),
     )
-    best = overall.regret.idxmin()
+    best = str(overall.regret.idxmin())
     least, last = (number(overall.regret[rule], table.decimals) for rule in (best, "last step"))
     finding = f"The {best} loses least against the best checkpoint, {least} {points(table.metric)}"
     finding += "." if best == "last step" else f"; the last step, which is scored here, loses {last}."
