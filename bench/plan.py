@@ -8,7 +8,7 @@ plug-in files and named folders, budget, seeds, and the ids of its inputs. Nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -106,7 +106,7 @@ class TableWork:
 def work_by_table(plan: Plan) -> list[TableWork]:
     """The plan's jobs, each under the first table that needs it; the two recipes of a table are one."""
     owners: dict[str, tuple[str, ...]] = {}
-    needs = [(planned.cell.table, planned.jobs) for planned in plan.cells]
+    needs: list[tuple[tuple[str, ...], Mapping[str, str]]] = [(p.cell.table, p.jobs) for p in plan.cells]
     needs += [(product.awaited_by, product.jobs) for product in plan.products if product.awaited_by]
     for table, jobs in needs:
         pending = list(jobs.values())
