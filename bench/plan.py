@@ -9,7 +9,7 @@ plug-in files and named folders, budget, seeds, and the ids of its inputs. Nothi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -27,6 +27,7 @@ from bench.jobs import (
     prepare,
     refine,
     score,
+    select,
     train,
 )
 from bench.jobs.judge import Look
@@ -249,7 +250,8 @@ class _TableBuilder:
         arm: Literal["oracle", "source"] = "oracle" if has_labels else "source"
         has_look = has_labels and "in_target_look" in table.pair.source_labels
         look: Look = "in_target_look" if has_look else "image"
-        jobs = {"train": self._train(Arm(arm), None, 0, 0)}
+        trainer = self if has_labels else _TableBuilder(replace(table, recipe="strong"), self.jobs)
+        jobs = {"train": trainer._train(Arm(arm), None, 0, 0)}
         jobs["judged_identity"] = self._judged(jobs["train"], "image")
         jobs["judged_reference"] = self._judged(jobs["train"], look)
         jobs["judged"] = self._judged(jobs["train"], "refined", refined)
@@ -363,6 +365,7 @@ class _TableBuilder:
             inputs=table.space.inputs,
             optimiser=self.model.optimiser,
             ms_per_image=self.model.ms_per_image,
+            checkpoints=0 if arm.has_target_labels else table.checkpoints,
         )
         name = " ".join(filter(None, [str(arm), variant]))
         return self._add(
@@ -413,6 +416,11 @@ class _TableBuilder:
         score_spec = score.Spec(**dict(network), labels=table.task.labels, geometry=table.task.geometry)
         label = f"score {' '.join(filter(None, [str(arm), variant]))} ({table.recipe}, seed {task_seed})"
         jobs["score"] = self._add("score", label, score_spec, {"weights": weights, "target": self.target})
+        if table.checkpoints and "train" in jobs and arm.kind != "adabn" and not arm.has_target_labels:
+            steps = train.checkpoint_steps(table.budget.train_steps, table.checkpoints)
+            inputs = {"train": weights, "source": self.source, "target": self.target}
+            label = f"checkpoints of {cell.id}"
+            jobs["select"] = self._add("select", label, select.Spec(**dict(score_spec), steps=steps), inputs)
         return PlannedCell(cell, table, jobs, seeds)
 
 
