@@ -114,7 +114,7 @@ class Board:
         """The number of the card: a resolved gain, else that there is none."""
         best = best_refiner(self.table)
         if best is None:
-            return "no refiner tested"
+            return "no refiner tested" if self.table.block("ranked") else "nothing ranked"
         if verdict(self.table) == "not resolved":
             return "no gain resolved"
         mark = {"gain": "▲", "loss": "▼"}[verdict(self.table)]
