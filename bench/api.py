@@ -425,6 +425,7 @@ class Pair(ABC):
 
     Class attributes
     ----------------
+    title: what tables say of it; like ``downloads``, an instance's may depend on ``Params``.
     source_labels, target_labels: label columns that each side has; planning refuses arms and refiners on them.
     inputs: input columns of both sides.
     depth_range_m: nearest and farthest depth that is labelled, in metres; a set whose median lies outside is refused.
@@ -432,14 +433,13 @@ class Pair(ABC):
     renders_more: whether ``source(…).extra`` exists (arm ``source@2N``).
     stand_in: the target is rendered, and is called so everywhere; never "real".
     redistributable: whether published pages may show its images.
-    downloads: names of the public sets that it reads, to be fetched before it is used (``bench data fetch``); an
-        instance attribute may depend on ``Params``.
+    downloads: names of the public sets that it reads, to be fetched before it is used (``bench data fetch``).
     Params: pydantic model of the options: ``linemod:held_out_classes=cat+duck`` in a suite sets one of them.
     """
 
     name: ClassVar[str]
     version: ClassVar[int]
-    title: ClassVar[str]
+    title: str
     tasks: ClassVar[frozenset[str]]
     class_names: ClassVar[tuple[str, ...]]
     source_labels: ClassVar[frozenset[str]]

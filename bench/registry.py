@@ -39,7 +39,7 @@ RENDERED_PAIRS = ("objects", "street", "indoor", "vending")
 BUILT_IN_PAIRS = {
     "digits": "bench.data.digits",
     **dict.fromkeys(RENDERED_PAIRS, "bench.data.embedded"),
-    "linemod": "bench.data.real.linemod",
+    **{name: f"bench.data.real.{name}" for name in ("linemod", "camvid", "kitchen", "cards")},
 }
 
 Plugin = TypeVar("Plugin", Refiner, Task, Pair)

@@ -57,7 +57,7 @@ def test_help_loads_no_torch():
             ["run", "smoke", "--model", "light_cn"],
             "no model 'light_cn' for task 'classification'; did you mean 'light_cnn'?",
         ),
-        (["data", "preview", "digit"], "no pair 'digit'; did you mean 'digits'? Available: digits"),
+        (["data", "preview", "digit"], "no pair 'digit'; did you mean 'digits'? Available: "),
         (["new-refiner", "fda"], "there is a refiner 'fda' already"),
         (["rn"], "no such command 'rn'. Did you mean 'run'?; see python -m bench --help"),
         (["run", "--seed", "3"], "no such option: --seed (Possible options: --seeds"),
