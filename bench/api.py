@@ -179,6 +179,8 @@ class Refiner(ABC):
     reads: source label columns used; a pair without a required one is refused at planning.
     needs: see :class:`Need`.
     views: refined samples stored for each source image (an instance attribute may depend on ``Params``).
+    tiles: whether ``refine`` may be called on overlapping tiles of an image and with other sizes than ``fit`` saw, as
+        convolutional networks may; :mod:`bench.native` relies on it.
     images_seen: set by ``fit``: source images that its steps drew, with repetition (0 where it takes no steps).
     joint: whether ``fit`` trains a task network of its own, which :meth:`predictor` returns (arm ``end_to_end``).
     fit_seconds: a prior for the dry run: a fit at budget ``light`` on images of 64×64, on one CPU core.
@@ -192,6 +194,7 @@ class Refiner(ABC):
     Params: ClassVar[type[Frozen]] = Frozen
     views: int = 1
     joint: bool = False
+    tiles: ClassVar[bool] = False
     fit_seconds: ClassVar[float] = 0.1
     images_seen: int = 0
 
@@ -361,6 +364,13 @@ class Task(ABC):
         ones are padded at their ends, with zeros or as a column of that name is.
         """
 
+    def as_labels(self, predictions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Predictions as the label columns that they are predictions of, to be drawn as those are.
+
+        Here: those that bear a label's name.
+        """
+        return {name: predictions[name] for name in self.labels if name in predictions}
+
     @abstractmethod
     def statistics(
         self, predictions: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], space: LabelSpace
@@ -425,7 +435,6 @@ class Pair(ABC):
 
     Class attributes
     ----------------
-    title: what tables say of it; like ``downloads``, an instance's may depend on ``Params``.
     source_labels, target_labels: label columns that each side has; planning refuses arms and refiners on them.
     inputs: input columns of both sides.
     depth_range_m: nearest and farthest depth that is labelled, in metres; a set whose median lies outside is refused.
@@ -435,17 +444,21 @@ class Pair(ABC):
     redistributable: whether published pages may show its images.
     downloads: names of the public sets that it reads, to be fetched before it is used (``bench data fetch``).
     Params: pydantic model of the options: ``linemod:held_out_classes=cat+duck`` in a suite sets one of them.
+    alias: what tables call the pair in place of its name and options, where these are long.
+
+    What depends on options, as the classes of a folder do, is set by ``__init__``.
     """
 
     name: ClassVar[str]
+    alias: str = ""
     version: ClassVar[int]
     title: str
-    tasks: ClassVar[frozenset[str]]
-    class_names: ClassVar[tuple[str, ...]]
-    source_labels: ClassVar[frozenset[str]]
-    target_labels: ClassVar[frozenset[str]]
-    inputs: ClassVar[frozenset[str]] = frozenset({"image"})
-    depth_range_m: ClassVar[tuple[float, float] | None] = None
+    tasks: frozenset[str]
+    class_names: tuple[str, ...]
+    source_labels: frozenset[str]
+    target_labels: frozenset[str]
+    inputs: frozenset[str] = frozenset({"image"})
+    depth_range_m: tuple[float, float] | None = None
     safe_distance_m: ClassVar[float | None] = None
     renders_more: ClassVar[bool] = False
     stand_in: ClassVar[bool] = False
@@ -473,6 +486,10 @@ class Pair(ABC):
     @abstractmethod
     def target(self, size: tuple[int, int], fit: Fit, limits: Limits) -> TargetSplits:
         """Read the real side; see :class:`TargetSplits` for what is at which size."""
+
+    def describe(self, budget: str) -> list[str]:
+        """Lines that a run prints before it begins: what was found in a user's folders. Nothing for other pairs."""
+        return []
 
 
 class Described(Frozen):

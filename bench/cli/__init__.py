@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import typer
 
 from bench.api import UserError
-from bench.cli import data, plugins, results, runs
+from bench.cli import data, folders, plugins, results, runs
 from bench.cli.options import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_USER
 from bench.data.imageset import DataError
 
@@ -25,6 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(runs.app)
+app.add_typer(folders.app)
 app.add_typer(results.app)
 app.add_typer(plugins.app)
 app.add_typer(data.app, name="data")

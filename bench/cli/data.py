@@ -11,11 +11,11 @@ import typer
 from bench.api import UserError
 from bench.cli.options import PluginOption, StoreOption, make_console, one_thread_each, open_store
 
-app = typer.Typer(help="Fetch, look at, render and export the data of a pair.")
+app = typer.Typer(help="Fetch, look at, render and export the data of a pair; clean the store.")
 
 
-@app.command(name="fetch")
-def fetch_(
+@app.command()
+def fetch(
     name: Annotated[str, typer.Argument(help="A pair whose photographs are public (see `list`), or a public set.")],
     mirror: Annotated[
         str | None, typer.Option(help="A folder or address that holds the set or its archive, instead of its own.")

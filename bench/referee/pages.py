@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bench.api import UserError
 from bench.arms import Arm
+from bench.measures import read_measurements
 from bench.records import Record
 from bench.referee.folder import RUN_AGAIN, Finding, Results
 from bench.report import SUITE_FILE, write_report
@@ -28,7 +29,7 @@ def pages(results: Results) -> Iterator[Finding]:
         if suite.is_file():
             shutil.copy(suite, folder)
         try:
-            write_report(list(results.records.values()), Path(folder))
+            write_report(list(results.records.values()), Path(folder), read_measurements(results.folder))
         except UserError as error:
             yield Finding("records", f"give no leaderboard: {error}", RUN_AGAIN)
             return

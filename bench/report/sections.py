@@ -51,10 +51,10 @@ def sections_of(table: Table, cells: pd.DataFrame) -> tuple[Section, ...]:
 
 
 def _makers() -> tuple[Callable[[Table, pd.DataFrame], Section | None], ...]:
-    from bench.report import curves
+    from bench.report import curves, stability
 
-    return (curves.section,)
+    return (curves.section, stability.section)
 
 
-CSV_FILES = ("curves.csv",)
+CSV_FILES = ("curves.csv", "stability.csv")
 """Every file that a section may write."""
