@@ -36,7 +36,7 @@ from bench.data.decoding import decoded, rgb, rows_of
 from bench.data.downloads import Files, open_files
 from bench.data.embedded import IndoorPair
 from bench.data.fitting import Fit, Size, fit_depth, fit_image, fit_intrinsics
-from bench.data.imageset import DataError, ImageSet
+from bench.data.imageset import Column, DataError, ImageSet
 from bench.data.real.public import KITCHEN
 from bench.metrics.avoidance import free_distance
 
@@ -100,22 +100,16 @@ class Kitchen(Pair):
         train, test = _spread(TRAIN_FRAMES, counts["target_train"]), _spread(TEST_FRAMES, counts["target_test"])
         train_image, train_depth_m = _frames(files, train)
         test_image, test_depth_m = _frames(files, test)
-        working = np.tile(fit_intrinsics(COLOUR, NATIVE, SIZE, "resize"), (max(len(train), len(test)), 1))
-        train_small, test_small = (_small(depth_m) for depth_m in (train_depth_m, test_depth_m))
+        train_small, test_small = _small(train_depth_m), _small(test_depth_m)
+        size_and_lens = {
+            "native_size": np.tile(np.array(NATIVE), (len(test), 1)),
+            "intrinsics": np.tile(COLOUR, (len(test), 1)),
+        }
         return TargetSplits(
-            train=ImageSet.from_arrays(
-                image=train_image,
-                depth_m=train_small,
-                intrinsics=working[: len(train)],
-                **_standing(files, train, train_small, working[: len(train)]),
-            ),
+            train=_set({"image": train_image, "depth_m": train_small, **_standing(files, train, train_small)}),
             labelled_rows=np.arange(len(train)),
-            test=ImageSet.from_arrays(
-                image=test_image,
-                depth_m=test_depth_m,
-                intrinsics=np.tile(COLOUR, (len(test), 1)),
-                native_size=np.tile(np.array(NATIVE), (len(test), 1)),
-                **_standing(files, test, test_small, working[: len(test)]),
+            test=_set(
+                {"image": test_image, "depth_m": test_depth_m, **_standing(files, test, test_small), **size_and_lens}
             ),
             groups=np.array([TEST_FRAMES.index(frame) // BLOCK for frame in test], np.int64),
         )
@@ -164,13 +158,24 @@ def _small(depth_m: np.ndarray) -> np.ndarray:
     return np.stack([fit_depth(row, SIZE, "resize") for row in depth_m])
 
 
-def _standing(files: Files, frames: list[int], depth_m: np.ndarray, intrinsics: np.ndarray) -> dict[str, np.ndarray]:
-    """How the camera stands in each frame, and the free distances that follow."""
+def _standing(files: Files, frames: list[int], depth_m: np.ndarray) -> dict[str, np.ndarray]:
+    """How the camera sees and stands in each frame, and the free distances that follow, all at the working size."""
     poses = np.stack([np.loadtxt(io.BytesIO(files.read(f"frame-{frame:06d}.pose.txt"))) for frame in frames])
     up = -np.einsum("nij,i->nj", poses[:, :3, :3], GRAVITY)
     up = (up / np.linalg.norm(up, axis=1, keepdims=True)).astype(np.float32)
     height_m = (FLOOR_M - poses[:, :3, 3] @ GRAVITY).astype(np.float32)
-    return {"camera_height_m": height_m, "up": up, "free_distance_m": _free(depth_m, intrinsics, height_m, up)}
+    intrinsics = np.tile(fit_intrinsics(COLOUR, NATIVE, SIZE, "resize"), (len(frames), 1))
+    free_distance_m = _free(depth_m, intrinsics, height_m, up)
+    return {
+        "intrinsics": intrinsics,
+        "camera_height_m": height_m,
+        "up": up,
+        "free_distance_m": free_distance_m,
+    }
+
+
+def _set(columns: dict[str, np.ndarray]) -> ImageSet:
+    return ImageSet({name: Column(array) for name, array in columns.items()})
 
 
 def _free(depth_m: np.ndarray, intrinsics: np.ndarray, height_m: np.ndarray, up: np.ndarray) -> np.ndarray:
