@@ -41,7 +41,7 @@ BUILT_IN_PAIRS = {
     "digits": "bench.data.digits",
     "own": "bench.data.own",
     **dict.fromkeys(RENDERED_PAIRS, "bench.data.embedded"),
-    "linemod": "bench.data.real.linemod",
+    **{name: f"bench.data.real.{name}" for name in ("linemod", "camvid", "kitchen", "cards")},
 }
 
 Plugin = TypeVar("Plugin", Refiner, Task, Pair)

@@ -61,7 +61,7 @@ def test_help_loads_no_torch():
             ["data", "preview", "digits", "--out", "digits.xyz"],
             "no picture can be written as 'digits.xyz'; allowed: names",
         ),
-        (["data", "preview", "digit"], "no pair 'digit'; did you mean 'digits'? Available: digits"),
+        (["data", "preview", "digit"], "no pair 'digit'; did you mean 'digits'? Available: "),
         (["new-refiner", "fda"], "there is a refiner 'fda' already"),
         (["rn"], "no such command 'rn'. Did you mean 'run'?; see python -m bench --help"),
         (["run", "--seed", "3"], "no such option: --seed (Possible options: --seeds"),
