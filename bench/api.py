@@ -12,7 +12,6 @@ labels nor its test images, and never scores itself.
 
 from __future__ import annotations
 
-import difflib
 import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -338,9 +337,9 @@ class Task(ABC):
         UserError: no such network, or it cannot be used here; the nearest right name is suggested.
         """
         if name not in self.models:
-            near = difflib.get_close_matches(name, self.models, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise UserError(f"no model {name!r} for task {self.name!r}; {hint}allowed: {', '.join(self.models)}")
+            from bench.names import unknown  # which needs this file
+
+            raise unknown("model", name, self.models, f" for task {self.name!r}")
         return self.models[name]
 
     @abstractmethod
@@ -364,6 +363,20 @@ class Task(ABC):
         ``inputs`` holds the columns of ``geometry`` too. Rows may be longer in one batch than in another; the shorter
         ones are padded at their ends, with zeros or as a column of that name is.
         """
+
+    def as_labels(self, predictions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Predictions as the label columns that they are predictions of, to be drawn as those are.
+
+        Here: those that bear a label's name.
+        """
+        return {name: predictions[name] for name in self.labels if name in predictions}
+
+    def probabilities(self, network: nn.Module, inputs: dict[str, Tensor]) -> Tensor | None:
+        """Class probabilities ``(B, C)`` of images or ``(B, C, h, w)`` of pixels; ``None`` where no class is predicted.
+
+        For what may be known of a model without labels; the caller has set eval mode and inference mode.
+        """
+        return None
 
     @abstractmethod
     def statistics(
@@ -436,6 +449,8 @@ class Pair(ABC):
     renders_more: whether ``source(…).extra`` exists (arm ``source@2N``).
     stand_in: the target is rendered, and is called so everywhere; never "real".
     redistributable: whether published pages may show its images.
+    downloads: names of the public sets that it reads, to be fetched before it is used (``bench data fetch``); an
+        instance attribute may depend on ``Params``.
     Params: pydantic model of the options: ``linemod:held_out_classes=cat+duck`` in a suite sets one of them.
     alias: what tables call the pair in place of its name and options, where these are long.
 
@@ -456,6 +471,7 @@ class Pair(ABC):
     renders_more: ClassVar[bool] = False
     stand_in: ClassVar[bool] = False
     redistributable: ClassVar[bool] = False
+    downloads: tuple[str, ...] = ()
     licence: ClassVar[str]
     citation: ClassVar[str]
     Params: ClassVar[type[Frozen]] = Frozen

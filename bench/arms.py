@@ -2,6 +2,7 @@
 
 source, refined, source_refined, source@2N, end_to_end, oracle, adabn
 real@K, hybrid@K, refined_hybrid@K       K labelled real images; the hybrids also as hybrid@K:finetune
+real@{5,10,20}                           in a suite: one arm for each K, for a curve
 """
 
 from __future__ import annotations
@@ -15,7 +16,21 @@ from bench.names import nearest
 SIMPLE = ("source", "refined", "source_refined", "source@2N", "end_to_end", "oracle", "adabn")
 COUNTED = ("real", "hybrid", "refined_hybrid")
 WITH_REFINER = ("refined", "source_refined", "refined_hybrid", "end_to_end")
+REFINED = ("refined", "source_refined", "refined_hybrid")
+"""Arms that train on a stored refined set."""
 WITH_TARGET_LABELS = ("real", "hybrid", "refined_hybrid", "oracle")
+
+
+def grid(text: str) -> tuple[str, ...]:
+    """The arms that a suite's entry stands for.
+
+    >>> grid("hybrid@{5,10}:finetune")
+    ('hybrid@5:finetune', 'hybrid@10:finetune')
+    """
+    match = re.fullmatch(r"([^{}]*@)\{([^{}]*)\}([^{}]*)", text)
+    if match is None:
+        return (text,)
+    return tuple(f"{match[1]}{k.strip()}{match[3]}" for k in match[2].split(","))
 
 
 @dataclass(frozen=True)
@@ -42,7 +57,7 @@ class Arm:
         asked = re.sub(r"@\d+", "@K", text)
         raise UserError(
             f"no arm {text!r}{nearest(asked, forms)} Available: {', '.join(forms)} (K: number of labelled real images; "
-            "hybrids also as 'hybrid@K:finetune')."
+            "hybrids also as 'hybrid@K:finetune'; several as 'real@{5,10,20}')."
         )
 
     def __str__(self) -> str:

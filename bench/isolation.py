@@ -46,11 +46,14 @@ def undisturbed() -> Iterator[None]:
     """Put back at the end what plug-in code may have changed in the process.
 
     Global random states (``random``, NumPy's legacy one, torch's on the CPU), torch's thread count, default dtype and
-    gradient mode, the environment variables and the working folder.
+    device, gradient mode and determinism, NumPy's error handling, the environment variables, the working folder,
+    ``sys.path``, ``sys.stdout`` and ``sys.stderr``.
     """
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     threads, dtype, gradients = torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled()
-    folder, environment = Path.cwd(), dict(os.environ)
+    device, deterministic = torch.get_default_device(), torch.are_deterministic_algorithms_enabled()
+    folder, environment, errors = Path.cwd(), dict(os.environ), np.geterr()
+    path, streams = list(sys.path), (sys.stdout, sys.stderr)
     try:
         yield
     finally:
@@ -60,6 +63,12 @@ def undisturbed() -> Iterator[None]:
         torch.set_num_threads(threads)
         torch.set_default_dtype(dtype)
         torch.set_grad_enabled(gradients)
+        if torch.get_default_device() != device:
+            torch.set_default_device(None if device.type == "cpu" else device)
+        if torch.are_deterministic_algorithms_enabled() != deterministic:
+            torch.use_deterministic_algorithms(deterministic)
+        np.seterr(**errors)
+        sys.path[:], (sys.stdout, sys.stderr) = path, streams
         os.chdir(folder)
         if os.environ != environment:
             os.environ.clear()

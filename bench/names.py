@@ -14,11 +14,14 @@ def nearest(asked: str, available: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else "."
 
 
-def unknown(kind: str, asked: str, available: Iterable[str]) -> UserError:
-    """The error for a name that does not exist: what was asked, the nearest right name, what there is."""
+def unknown(kind: str, asked: str, available: Iterable[str], where: str = "") -> UserError:
+    """The error for a name that does not exist: what was asked, the nearest right name, what there is.
+
+    ``where`` narrows the kind down: ``" for task 'depth'"``.
+    """
     available = sorted(available)
     listing = ", ".join(available) if available else "none"
-    return UserError(f"no {kind} {asked!r}{nearest(asked, available)} Available: {listing}.")
+    return UserError(f"no {kind} {asked!r}{where}{nearest(asked, available)} Available: {listing}.")
 
 
 def split_variant(text: str) -> tuple[str, dict[str, str]]:

@@ -270,7 +270,7 @@ def _refined_whole(refiner: Refiner, columns: dict[str, np.ndarray], row: int, s
     from bench.refining import generators_for, make_batch, to_uint8, validate_refined
 
     arrays = {name: array[None] for name, array in columns.items()}
-    images = ImageSet.from_arrays(**arrays)
+    images = ImageSet.from_arrays(None, **arrays)
     batch = make_batch(images, "source_train", np.arange(1), refiner.reads | frozenset())
     with torch.no_grad():
         outputs = refiner.refine(batch, generators_for(seed, "source_train", [row], 0))

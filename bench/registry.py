@@ -3,7 +3,12 @@
 Built-in refiners and tasks are files of the packages ``refiners`` and ``tasks``; a file's name is the plug-in's name,
 so names are known without importing anything. Installed packages register under the entry-point groups
 ``bench.refiners``, ``bench.tasks`` and ``bench.pairs``. ``--plugin FILE`` adds every plug-in class that a file
-defines. A plug-in that cannot be imported is listed with its reason and stops nothing else.
+defines. A plug-in that cannot be imported is listed with its reason and how to install what it lacks, and stops nothing
+else. An installed package states its dependencies in its metadata, a file in a comment block (PEP 723):
+
+    # /// script
+    # dependencies = ["PyWavelets>=1.5"]
+    # ///
 
 A variant is written ``name:key=value,key=value``.
 """
@@ -16,7 +21,10 @@ import importlib.metadata
 import importlib.util
 import inspect
 import pkgutil
+import re
+import shlex
 import sys
+import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -35,6 +43,7 @@ BUILT_IN_PAIRS = {
     "own": "bench.data.own",
     **dict.fromkeys(RENDERED_PAIRS, "bench.data.embedded"),
     **dict.fromkeys(PLACED_PAIRS, "bench.data.sets.pairs"),
+    "linemod": "bench.data.real.linemod",
 }
 
 Plugin = TypeVar("Plugin", Refiner, Task, Pair)
@@ -80,13 +89,18 @@ class Registry:
     ----------
     plugin_files: Python files whose plug-in classes are added (``--plugin``).
 
+    Attributes
+    ----------
+    broken: plug-in files that cannot be imported, with the reason and what to do.
+
     Raises
     ------
-    UserError: a plug-in file that does not exist, cannot be imported, or defines no plug-in.
+    UserError: a plug-in file that does not exist or defines no plug-in.
     """
 
     def __init__(self, plugin_files: Sequence[Path] = ()) -> None:
         self.plugin_files = tuple(plugin_files)
+        self.broken: dict[Path, str] = {}
         self._digests: dict[type, str] = {}
         self._of_files: dict[Path, list[type]] = {}
         self._packages: dict[tuple[type, str], str] = {}
@@ -112,16 +126,21 @@ class Registry:
         """The class called ``name``; :class:`UserError` for an unknown name or a plug-in that fails to import."""
         kind = base.__name__.lower()
         if name not in self._loaders[base]:
+            for file, reason in self.broken.items():
+                raise UserError(f"no {kind} {name!r}: plug-in {file} {reason}")
             raise unknown(kind, name, self._loaders[base])
         try:
             return self._loaders[base][name]()
         except PluginError as error:
             raise UserError(f"{kind} {name!r} {error}") from None
         except (Exception, SystemExit) as error:
-            raise UserError(f"{kind} {name!r} {_import_failure(error, self._packages.get((base, name)))}") from error
+            package = self._packages.get((base, name))
+            raise UserError(f"{kind} {name!r} {_import_failure(error, [package] if package else [])}") from error
 
     def classes_of(self, file: Path, base: type[Plugin]) -> list[type[Plugin]]:
-        """The plug-ins of a kind that a plug-in file defines, in its order."""
+        """The plug-ins of a kind that a plug-in file defines, in its order; :class:`UserError` where it is broken."""
+        if file in self.broken:
+            raise UserError(f"plug-in {file} {self.broken[file]}")
         return [cls for cls in self._of_files[file] if issubclass(cls, base)]
 
     def refiner(self, variant: str) -> tuple[Refiner, Described]:
@@ -216,7 +235,8 @@ class Registry:
         try:
             spec.loader.exec_module(module)
         except (Exception, SystemExit) as error:
-            raise UserError(f"plug-in {file} {_import_failure(error)}") from error
+            self.broken[file] = _import_failure(error, _stated_dependencies(file))
+            return
         found: list[type] = []
         for base, loaders in self._loaders.items():
             for cls in _classes(module, base):
@@ -262,13 +282,25 @@ def _check_declared(cls: type[Refiner]) -> None:
             raise UserError(f"refiner {cls.name!r}: {attribute} is {getattr(cls, attribute)!r}; {wanted} is needed")
 
 
-def _import_failure(error: BaseException, package: str | None = None) -> str:
-    """Why an import failed, and how to get a module that is missing: with its package, or by itself."""
+def _stated_dependencies(file: Path) -> list[str]:
+    """The requirements in a file's PEP 723 block; empty where there is none that can be read."""
+    block = re.search(r"(?m)^# /// script$\s(?P<content>(?:^#(?:| .*)$\s)+)^# ///$", file.read_text(encoding="utf-8"))
+    if block is None:
+        return []
+    try:
+        stated = tomllib.loads(re.sub(r"(?m)^# ?", "", block["content"])).get("dependencies", [])
+    except tomllib.TOMLDecodeError:
+        return []
+    return [str(requirement) for requirement in stated]
+
+
+def _import_failure(error: BaseException, requirements: Sequence[str] = ()) -> str:
+    """Why an import failed, and how to get a module that is missing, if it is known what it needs."""
     reason = " ".join(f"cannot be imported: {type(error).__name__}: {error}".split())
     if not isinstance(error, ModuleNotFoundError):
         return reason
-    if package:
-        return f"{reason}; install what it needs: python -m pip install {package}"
+    if requirements:
+        return f"{reason}; install what it needs: python -m pip install {shlex.join(requirements)}"
     return f"{reason}; install the package that provides it"
 
 

@@ -141,7 +141,7 @@ def seed_interval(scores: np.ndarray, level: float = 0.95) -> Interval:
     TooFew: fewer than two seeds.    DataError: not a vector of finite numbers.
     """
     scores = _finite(scores, "scores", n_axes=1)
-    n_seeds = _enough(len(scores), "task seeds")
+    n_seeds = enough(len(scores), "task seeds")
     # Anchored on the first score, so that equal scores have exactly their value as mean and exactly no variance.
     mean = scores[0] + (scores - scores[0]).mean()
     variance = np.sum((scores - mean) ** 2) / (n_seeds - 1) / n_seeds
@@ -224,7 +224,7 @@ def compare(
     DataError: shapes differ, values are not finite, or a row has no family.
     """
     baseline = _finite(baseline, "the baseline", n_axes=2)
-    n_seeds = _enough(len(baseline), "task seeds")
+    n_seeds = enough(len(baseline), "task seeds")
     differences = {name: _differences(baseline, row, name) for name, row in rows.items()}
     family_of = dict.fromkeys(rows, "") if families is None else {name: _family(families, name) for name in rows}
     tested = [name for name, difference in differences.items() if difference.any()]
@@ -331,6 +331,32 @@ def gap_closed(gain: float, oracle: Comparison) -> float | None:
     return gain / oracle.gain if oracle.resolved and oracle.gain > 0 else None
 
 
+def rank_correlation(x: np.ndarray, y: np.ndarray, level: float = 0.95) -> Interval:
+    """Spearman's rank correlation of ``(n,)`` pairs and its interval; ties share their mean rank.
+
+    Fisher's z with the variance ``(1 + rho² / 2) / (n - 3)`` of Bonett and Wright, "Sample size requirements for
+    estimating Pearson, Kendall and Spearman correlations", Psychometrika, 2000; ``se`` is on the scale of z. A perfect
+    order counts there as half a swap of neighbours short of one. Four to ten pairs leave the interval wide.
+
+    Raises
+    ------
+    TooFew: fewer than four pairs.
+    DataError: values that do not vary: they have no ranks to correlate.
+    """
+    from scipy.stats import rankdata
+
+    x, y = _finite(x, "values", n_axes=1), _finite(y, "values", n_axes=1)
+    n = enough(len(x), "refiners", need=4)
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        raise DataError("a rank correlation needs values that differ; all are equal")
+    rho = float(np.corrcoef(rankdata(x), rankdata(y))[0, 1])
+    half_a_swap = 6 / (n**3 - n)
+    z = float(np.arctanh(np.clip(rho, half_a_swap - 1, 1 - half_a_swap)))
+    se = float(np.sqrt((1 + rho**2 / 2) / (n - 3)))
+    half = float(_t_quantile(1 - level, _LARGEST_DOF)) * se
+    return Interval(rho, min(float(np.tanh(z - half)), rho), max(float(np.tanh(z + half)), rho), se, _LARGEST_DOF)
+
+
 # ---------------------------------------------------------------------------------- variances and half-widths
 
 
@@ -396,11 +422,11 @@ class _Components(NamedTuple):
 
 def _components(values: np.ndarray, groups: np.ndarray | None) -> _Components:
     """Variance of the mean of each of ``values (K, S, M)``, split into seeds (with the interaction) and images."""
-    n_seeds = _enough(values.shape[1], "task seeds")
+    n_seeds = enough(values.shape[1], "task seeds")
     seed_means = values.mean(2)
     if groups is not None:
-        values = _block_means(values, seed_means, np.asarray(groups))
-    n_blocks = _enough(values.shape[2], "test images, or blocks of them")
+        values = block_means(values, seed_means, np.asarray(groups))
+    n_blocks = enough(values.shape[2], "test images, or blocks of them")
     mean = seed_means.mean(1)
     image_effects = values.mean(1) - mean[:, None]
     seed_effects = seed_means - mean[:, None]
@@ -414,7 +440,7 @@ def _components(values: np.ndarray, groups: np.ndarray | None) -> _Components:
     return _Components(mean, seed_means, seeds, images)
 
 
-def _block_means(values: np.ndarray, seed_means: np.ndarray, groups: np.ndarray) -> np.ndarray:
+def block_means(values: np.ndarray, seed_means: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """``(K, S, G)``: equally weighted blocks with the means over images of ``values (K, S, M)``.
 
     The linearised ratio of block totals: ``mean + (G / M) (total - size mean)``, so length is no merit.
@@ -484,7 +510,8 @@ def _family(families: Mapping[str, str], name: str) -> str:
     return families[name]
 
 
-def _enough(have: int, what: str, need: int = 2) -> int:
+def enough(have: int, what: str, need: int = 2) -> int:
+    """``have``, or :class:`TooFew` where it is less than ``need``."""
     if have < need:
         raise TooFew(have, need, what)
     return have

@@ -41,7 +41,7 @@ def test_help_loads_no_torch():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "quik"], "no suite 'quik'; did you mean 'quick'? Available: digits, mini, quick, smoke"),
+        (["run", "quik"], "no suite 'quik'; did you mean 'quick'? Available: "),
         (["plan", "gone.yaml"], "no suite file gone.yaml"),
         (["report", "nowhere"], "no records in nowhere/records"),
         (["run", "smoke", "--out", str(TOYS)], "File exists"),
@@ -49,6 +49,19 @@ def test_help_loads_no_torch():
         (["run", "smoke", "--refiner", "histgram"], "no refiner 'histgram'; did you mean 'histogram'?"),
         (["check-refiner", "histgram"], "no refiner 'histgram'; did you mean 'histogram'?"),
         (["check-refiner", "gone.py"], "no file or folder gone.py"),
+        (
+            ["run", "smoke", "--plugin", str(TOYS), "--refiner", "cyclgan"],
+            "no refiner 'cyclgan'; did you mean 'cyclegan'? Av",
+        ),
+        (
+            ["run", "smoke", "--model", "light_cn"],
+            "no model 'light_cn' for task 'classification'; did you mean 'light_cnn'?",
+        ),
+        (
+            ["data", "preview", "digits", "--out", "digits.xyz"],
+            "no picture can be written as 'digits.xyz'; allowed: names",
+        ),
+        (["data", "preview", "digit"], "no pair 'digit'; did you mean 'digits'? Available: digits"),
         (["new-refiner", "fda"], "there is a refiner 'fda' already"),
         (["rn"], "no such command 'rn'. Did you mean 'run'?; see python -m bench --help"),
         (["run", "--seed", "3"], "no such option: --seed (Possible options: --seeds"),
@@ -74,7 +87,7 @@ def test_plan_and_run_and_report(cli, tmp_path):
 
     done = cli("run", suite, "--plugin", str(TOYS))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "not fit, refine, train or score" in " ".join(done.stdout.split())
+    assert "not fit, refine, train, score or measure" in " ".join(done.stdout.split())
     results = tmp_path / "results" / "local" / "toys"
     assert len(list((results / "records").glob("*.json"))) == 10
     first = {name: (results / name).read_bytes() for name in ("leaderboard.md", "leaderboard.csv", "leaderboard.html")}
@@ -91,6 +104,12 @@ def test_plan_and_run_and_report(cli, tmp_path):
 
     dry = cli("plan", suite, "--plugin", str(TOYS))
     assert "; 0 to do" in " ".join(dry.stdout.split())
+
+
+@pytest.mark.parametrize(("allowed", "said"), [(1e6, "within its 1000000"), (0.5, "MORE THAN its 0")])
+def test_plan_holds_a_table_against_the_core_seconds_that_it_may_cost(cli, tmp_path, allowed, said):
+    dry = cli("plan", suite_file(tmp_path, core_seconds=allowed), "--plugin", str(TOYS))
+    assert said in " ".join(dry.stdout.split())
 
 
 def test_failures_end_in_exit_code_1_with_all_other_rows_done(cli, tmp_path):
@@ -227,6 +246,26 @@ def test_two_runs_share_a_store_and_the_work(tmp_path):
     assert min(made) > 0
     tables = [(tmp_path / f"out{n}" / "leaderboard.csv").read_bytes() for n in range(2)]
     assert tables[0] == tables[1]
+
+
+def test_a_plugin_file_that_cannot_be_imported_is_listed_and_stops_nothing_else(cli, tmp_path):
+    needy = '# /// script\n# dependencies = ["Not-There>=1"]\n# ///\nimport not_there\n'
+    (tmp_path / "needy.py").write_text(needy)
+    hint = "No module named 'not_there'; install what it needs: python -m pip install 'Not-There>=1'"
+    shown = cli("list", "--plugin", "needy.py", "--plugin", str(TOYS))
+    assert shown.returncode == 0
+    assert shown.stdout.endswith(
+        f"needy.py               not available: cannot be imported: ModuleNotFoundError: {hint}\n"
+    )
+    assert "gives_nan" in shown.stdout
+    plan = cli("plan", "smoke", "--plugin", "needy.py")
+    assert (plan.returncode, plan.stderr.count("\n")) == (0, 1)
+    assert plan.stderr.startswith("note: plug-in needy.py cannot be imported")
+    named = cli("plan", "smoke", "--plugin", "needy.py", "--refiner", "needy")
+    assert named.returncode == 2
+    assert (
+        named.stderr == f"error: no refiner 'needy': plug-in needy.py cannot be imported: ModuleNotFoundError: {hint}\n"
+    )
 
 
 def test_list_shows_everything_with_a_line_on_each(cli):

@@ -1,6 +1,8 @@
+import io
 import os
 import random
 import socket
+import sys
 import tempfile
 from pathlib import Path
 
@@ -17,7 +19,8 @@ def test_what_changed_in_the_process_is_put_back(tmp_path):
 
     with undisturbed():
         expected = draws()
-    folder, threads = Path.cwd(), torch.get_num_threads()
+    folder, threads, errors = Path.cwd(), torch.get_num_threads(), np.geterr()
+    path, streams = list(sys.path), (sys.stdout, sys.stderr)
 
     @undisturbed()
     def meddle() -> None:
@@ -26,7 +29,12 @@ def test_what_changed_in_the_process_is_put_back(tmp_path):
         torch.manual_seed(0)
         torch.set_num_threads(threads + 1)
         torch.set_default_dtype(torch.float64)
+        torch.set_default_device("meta")
+        torch.use_deterministic_algorithms(True)
         torch.set_grad_enabled(False)
+        np.seterr(all="raise")
+        sys.path.insert(0, "here")
+        sys.stdout = sys.stderr = io.StringIO()
         os.environ["PLUGIN_WAS_HERE"] = "1"
         os.chdir(tmp_path)
         raise ValueError("broken")
@@ -35,7 +43,10 @@ def test_what_changed_in_the_process_is_put_back(tmp_path):
         meddle()
     assert (Path.cwd(), torch.get_num_threads()) == (folder, threads)
     assert torch.get_default_dtype() == torch.float32
+    assert torch.get_default_device() == torch.device("cpu")
+    assert not torch.are_deterministic_algorithms_enabled()
     assert torch.is_grad_enabled()
+    assert (np.geterr(), sys.path, (sys.stdout, sys.stderr)) == (errors, path, streams)
     assert "PLUGIN_WAS_HERE" not in os.environ
     with undisturbed():
         assert draws() == expected

@@ -1,8 +1,10 @@
 import pytest
 
+from bench.api import Task
 from bench.arms import Arm
-from bench.plan import make_plan, phases_of
-from bench.suite import resolve
+from bench.plan import make_plan, phases_of, work_by_table
+from bench.registry import Registry
+from bench.suite import Suite, load_suite, resolve
 from toy_runs import toy_suite
 
 
@@ -105,3 +107,31 @@ def test_the_needs_of_a_refiner_tie_its_fit_to_task_and_model(tmp_path):
     assert light.id != tower.id
     assert "source_model" in dict(light.inputs)
     assert light.spec.reads == ("class_id",)
+
+
+def test_each_job_is_charged_to_the_first_table_that_needs_it(registry):
+    tables = [
+        {"pair": "toy", "task": "classification", "arms": ["oracle"], "seeds": 1},
+        {
+            "pair": "toy",
+            "task": "classification",
+            "model": "light_cnn",
+            "arms": ["oracle"],
+            "seeds": 1,
+            "budget": "standard",
+        },
+    ]
+    plan = make_plan(resolve(Suite.model_validate({"name": "two", "title": "t", "tables": tables}), registry))
+    charged = [job.id for work in work_by_table(plan) for job in work.jobs]
+    assert sorted(charged) == sorted(plan.jobs)
+    assert [sum(job.kind == "prepare" for job in work.jobs) for work in work_by_table(plan)] == [2, 0]
+
+
+def test_quick_covers_the_field_within_a_quarter_of_an_hour_of_two_cores():
+    suite = load_suite("quick")
+    works = work_by_table(make_plan(resolve(suite, Registry())))
+    assert {table.task for table in suite.tables} == set(Registry().names(Task))
+    assert all(table.seeds >= 3 for table in suite.tables)
+    for work in works:
+        assert sum(job.seconds for job in work.jobs) <= work.core_seconds, work.title
+    assert sum(work.core_seconds for work in works) <= 1800

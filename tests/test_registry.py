@@ -61,15 +61,15 @@ def test_a_plugin_file_adds_its_classes_and_its_digest(tmp_path):
 
 @pytest.fixture
 def install(tmp_path, monkeypatch):
-    """``install(package, module_text, entry_point)``: an installed package with one refiner entry point."""
+    """``install(package, module_text, entry_point, kind)``: an installed package with one entry point."""
     monkeypatch.syspath_prepend(tmp_path)
 
-    def put(package: str, module: str, point: str) -> None:
+    def put(package: str, module: str, point: str, kind: str = "refiners") -> None:
         (tmp_path / f"{package}.py").write_text(module)
         info = tmp_path / f"realgain_{package}-1.0.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: realgain-{package}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[bench.refiners]\n{point}\n")
+        (info / "entry_points.txt").write_text(f"[bench.{kind}]\n{point}\n")
 
     return put
 
@@ -80,6 +80,17 @@ class Good(Refiner):
     name, version = "good", 1
     def fit(self, source, target, budget, context): ...
     def refine(self, batch, generators): return dict(batch.inputs)
+"""
+
+
+COLOURS = """
+from tasks.classification import Classification
+class Colours(Classification):
+    name = "colours"
+"""
+STATED = """# /// script
+# dependencies = ["Not-There>=1.5", "timm"]
+# ///
 """
 
 
@@ -120,6 +131,19 @@ def test_installed_plug_ins_that_cannot_be_imported_are_named_with_their_reason_
         assert "\n" not in str(caught.value)
 
 
+def test_tasks_and_pairs_are_installed_likewise(install):
+    toys = (Path(__file__).parent / "toys.py").read_text()
+    install("toys_elsewhere", toys, "toy = toys_elsewhere:Toy", "pairs")
+    install("tasks_elsewhere", COLOURS, "colours = tasks_elsewhere:Colours", "tasks")
+    registry = Registry()
+    pair, described = registry.pair("toy")
+    assert pair.class_names == ("top", "middle", "bottom")
+    assert described.digest
+    task, described = registry.task("colours")
+    assert task.labels == ("class_id",)
+    assert described.digest
+
+
 def test_the_classes_of_a_file_are_known(tmp_path):
     file = tmp_path / "good.py"
     file.write_text(GOOD_REFINER)
@@ -131,15 +155,35 @@ def test_the_classes_of_a_file_are_known(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("x = 1\n", "defines no subclass"),
-        ("import not_there\n", "cannot be imported: ModuleNotFoundError.*; install the package that provides it"),
-        ("raise SystemExit('no licence')\n", "cannot be imported: SystemExit: no licence"),
+        (
+            "import not_there\n",
+            "ModuleNotFoundError: No module named 'not_there'; install the package that provides it",
+        ),
+        (STATED + "import not_there\n", "; install what it needs: python -m pip install 'Not-There>=1.5' timm"),
+        ("raise SystemExit('no licence')\n", "SystemExit: no licence"),
+        ("def f(:\n", "SyntaxError: "),
     ],
 )
-def test_a_plugin_file_that_is_none_is_refused(tmp_path, content, message):
-    file = tmp_path / "plugin.py"
+def test_a_plugin_file_that_cannot_be_imported_says_so_where_it_is_asked_for_and_stops_nothing(
+    tmp_path, content, message
+):
+    file, other = tmp_path / "plugin.py", tmp_path / "good.py"
     file.write_text(content)
-    with pytest.raises(UserError, match=message):
+    other.write_text(GOOD_REFINER)
+    registry = Registry([file, other])
+    assert registry.refiner("good")
+    assert registry.get(Refiner, "fda")
+    for ask in (lambda: registry.refiner("mine"), lambda: registry.classes_of(file, Refiner)):
+        with pytest.raises(UserError, match=r"plug-in .*plugin\.py cannot be imported: ") as caught:
+            ask()
+        assert message in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_plugin_file_without_a_plug_in_is_refused(tmp_path):
+    file = tmp_path / "plugin.py"
+    file.write_text("x = 1\n")
+    with pytest.raises(UserError, match="defines no subclass"):
         Registry([file])
 
 

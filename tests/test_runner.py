@@ -259,3 +259,27 @@ def test_labels_that_no_task_could_learn_from_stop_the_run_before_training(run_i
     assert (
         "source_train, row 5, column 'class_id': class 7; allowed: 0..2" in done.listener.failures["prepare toy source"]
     )
+
+
+def test_a_plug_in_file_that_changed_is_refitted_without_being_asked(tmp_path):
+    from bench.registry import Registry
+    from toy_runs import TOYS, InlineRun
+
+    file = tmp_path / "mine.py"
+    source = (
+        "import torch\nfrom bench.api import Refiner\nclass Mine(Refiner):\n    name, version = 'mine', 1\n"
+        "    def fit(self, source, target, budget, context): ...\n"
+        "    def refine(self, batch, generators): return {'image': batch.inputs['image'] * 0.9}\n"
+    )
+
+    def n_fits_and_trainings(text: str) -> tuple[int, int]:
+        file.write_text(text)
+        suite = toy_suite(arms=["refined"], refiners=["mine", "darker"])
+        counts = InlineRun(suite, tmp_path, Registry([TOYS, file])).executor.counts
+        return counts["fit"], counts["train"]
+
+    assert n_fits_and_trainings(source)[0] == 2
+    assert n_fits_and_trainings(source) == (0, 0)
+    # Its own fit and images are made anew; they are the same images, so nothing is trained on them again.
+    assert n_fits_and_trainings(source + "# a remark\n") == (1, 0)
+    assert n_fits_and_trainings(source.replace("0.9", "0.8")) == (1, 2)

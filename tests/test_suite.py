@@ -54,6 +54,24 @@ def test_a_suite_file_is_read_and_completed_with_its_baselines(suite_file, regis
     }
 
 
+def test_a_grid_of_k_is_an_arm_for_each(suite_file, registry):
+    text = GOOD.replace(
+        "[refined, {arm: oracle}]", '["real@{5, 9}", {arm: "refined_hybrid@{3,9}:finetune", refiners: [histogram]}]'
+    )
+    suite = load_suite(suite_file(text))
+    assert [arm.arm for arm in suite.tables[0].arms] == [
+        "real@5",
+        "real@9",
+        "refined_hybrid@3:finetune",
+        "refined_hybrid@9:finetune",
+    ]
+    assert suite.tables[0].arms[3].refiners == ("histogram",)
+    with pytest.raises(UserError, match=r"no arm 'real@'.*several as 'real@\{5,10,20\}'"):
+        resolve(load_suite(suite_file(GOOD.replace("{arm: oracle}", '"real@{}"'))), registry)
+    with pytest.raises(UserError, match="no arm 'real@x'"):
+        resolve(load_suite(suite_file(GOOD.replace("{arm: oracle}", '"real@{5,x}"'))), registry)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -205,7 +223,7 @@ def test_a_refiner_cannot_be_added_where_none_are_compared(registry):
 
 def test_tables_without_refiners_stay_as_they_are(registry):
     suite = load_suite("quick")
-    plain = suite.tables[0].model_copy(update={"refiners": (), "arms": suite.tables[0].arms[2:4]})
+    plain = suite.tables[0].model_copy(update={"refiners": (), "arms": suite.tables[0].arms[1:3]})
     both = suite.model_copy(update={"tables": (suite.tables[0], plain)})
     added = with_refiners(both, ["same"])
     assert added.tables[1] == plain
@@ -230,3 +248,28 @@ def test_tables_of_one_task_are_picked_and_trained_with_other_models():
     assert narrowed(suite) is suite
     with pytest.raises(UserError, match=r"'mine' has no table of task 'dept'; did you mean 'depth'\? It has: classif"):
         narrowed(suite, ["dept"])
+
+
+def test_a_row_can_be_asked_for_alone():
+    suite = load_suite("quick")
+    picked = narrowed(suite, rows=["refined fda:beta=0.05", "adabn"])
+    (table,) = picked.tables  # the plain one has neither
+    assert [(entry.arm, entry.refiners) for entry in table.arms] == [("refined", ("fda:beta=0.05",)), ("adabn", None)]
+    assert table.refiners == ("fda:beta=0.05",)
+    assert picked.name == "quick-refined_fda_beta_0.05-adabn"
+    assert {table.recipe for table in narrowed(suite, rows=["refined reinhard"]).tables} == {"strong", "plain"}
+    assert all(not table.arms for table in narrowed(suite, rows=["source"]).tables)
+    with pytest.raises(
+        UserError, match=r"no table has a row 'refined fda:beta=0.5'; did you mean 'refined fda:beta=0.05'"
+    ):
+        narrowed(suite, rows=["refined fda:beta=0.5"])
+
+
+def test_a_row_alone_plans_the_same_cells_as_its_suite(registry):
+    from bench.plan import make_plan
+
+    suite = load_suite("quick")
+    whole, alone = (make_plan(resolve(s, registry)) for s in (suite, narrowed(suite, rows=["refined reinhard"])))
+    jobs = {planned.cell.id: planned.jobs for planned in whole.cells}
+    assert len(alone.cells) == 4 * 5
+    assert all(planned.jobs == jobs[planned.cell.id] for planned in alone.cells)

@@ -45,6 +45,10 @@ def list_(plugin: PluginOption = None) -> None:
             if issubclass(cls, Task):
                 for model in cls().models.values():
                     show(f"  {model.name}", model.summary)
+    if registry.broken:
+        console.print("Plug-in files")
+        for file, reason in registry.broken.items():
+            show(str(file), f"not available: {reason}")
 
 
 @app.command()

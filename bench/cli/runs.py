@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bench.plan import Plan
+    from bench.records import Record
     from bench.runner import Outcome
     from bench.store import Store
     from bench.suite import Suite
@@ -77,7 +79,10 @@ def run(
     write leaderboards. What is finished already is not done again."""
     from bench import timings
     from bench.executors.local import LocalExecutor
+    from bench.fetching import offer
+    from bench.measures import read_measurements
     from bench.records import read_records
+    from bench.registry import Registry
     from bench.report import tables_of, write_report
     from bench.report.terminal import print_findings, print_report
     from bench.runner import Runner
@@ -106,6 +111,8 @@ def run(
         asked = _load_suite(suite, seeds, refiner, task, model, row)
     executor = LocalExecutor(store_root(store), plugin or (), workers)
     try:
+        registry = Registry(plugin or ())
+        offer((registry.pair(table.pair)[0] for table in asked.tables), console)
         plan = _plan_of(asked, plugin)
         _print_own(plan, console)
         kept = open_store(store, console)
@@ -113,7 +120,11 @@ def run(
         _refuse_beyond_free_disk(plan, kept)
         _refuse_foreign_records(results, plan.suite.name)
         save_suite(asked, results / "suite.yaml")
-        listener = display(console, plan, verbose, quiet, lambda records: print_report(tables_of(records), console))
+
+        def on_tables(records: Sequence[Record]) -> None:
+            print_report(tables_of(records, read_measurements(results)), console)
+
+        listener = display(console, plan, verbose, quiet, on_tables)
         least = time_limit or timings.LEAST_LIMIT_SECONDS
         runner = Runner(plan, kept, executor, listener, results, least)
         with listener:
@@ -130,7 +141,7 @@ def run(
     if not plan.cells:
         _print_without_scores(console, plan, outcome, executor.n_workers, quiet, results)
         return
-    paths = write_report(read_records(results / "records"), results)
+    paths = write_report(read_records(results / "records"), results, read_measurements(results))
     print_findings(paths.tables, console)
     _print_summary(console, plan, outcome, executor.n_workers, quiet)
     console.print(f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})")
@@ -192,15 +203,30 @@ def plan(
 def report(
     results: Annotated[Path, typer.Argument(help="A results folder.")] = Path("results/local/quick"),
     figures: Annotated[bool, typer.Option(help="Draw the page's figures.")] = True,
+    latex: Annotated[bool, typer.Option("--latex", help="Write leaderboard.tex too, for booktabs.")] = False,
+    index: Annotated[
+        bool, typer.Option("--index", help="RESULTS is a folder of results folders: write its README.md, an index.")
+    ] = False,
 ) -> None:
     """Build the leaderboards again from the records of a results folder."""
-    from bench.records import read_records
+    from bench.measures import read_measurements
+    from bench.records import read_records, write_atomically
     from bench.report import write_report
     from bench.report.terminal import print_report
 
+    if index:
+        from bench.report.index import results_index
+
+        write_atomically(results / "README.md", results_index(results).encode())
+        print(f"Wrote {results / 'README.md'}")
+        return
     console = make_console()
     records = read_records(results / "records")
-    paths = write_report(records, results, figures)
+    paths = write_report(records, results, read_measurements(results), figures)
+    if latex:
+        from bench.report.latex import leaderboard_latex
+
+        write_atomically(results / "leaderboard.tex", leaderboard_latex(paths.tables).encode())
     print_report(paths.tables, console)
     console.print(f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})")
 
@@ -210,7 +236,11 @@ def _plan_of(suite: Suite, plugin: list[Path] | None) -> Plan:
     from bench.registry import Registry
     from bench.suite import resolve
 
-    return make_plan(resolve(suite, Registry(plugin or ())))
+    registry = Registry(plugin or ())
+    made = make_plan(resolve(suite, registry))
+    for file, reason in registry.broken.items():
+        print(f"note: plug-in {file} {reason}; this run does not need it", file=sys.stderr)
+    return made
 
 
 def _load_suite(

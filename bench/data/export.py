@@ -30,7 +30,7 @@ def export_pair(registry: Registry, pair_name: str, task_name: str | None, out: 
         )
     chosen = task_name or next(iter(pair.tasks))
     if chosen not in pair.tasks:
-        raise unknown(f"task of pair {pair_name!r}", chosen, pair.tasks)
+        raise unknown("task", chosen, pair.tasks, f" of pair {pair_name!r}")
     size = pair.size(chosen, "light")
     fit = registry.task(chosen)[0].fit
     source, target = pair.source(size, fit, Limits()), pair.target(size, fit, Limits())

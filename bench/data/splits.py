@@ -74,6 +74,11 @@ def linked_images(hashes: np.ndarray, *keys: np.ndarray) -> np.ndarray:
     return connected_components(graph, directed=False)[1].astype(np.int64)
 
 
+def near_duplicates(images: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Rows of ``images`` (int64, sorted) with a near-duplicate among ``others``; both ``(N, H, W, 3) uint8``."""
+    return np.unique(_near_pairs(near_duplicate_hash(images), near_duplicate_hash(others))[0])
+
+
 def split_by_hash(
     images: np.ndarray, fraction: float = 0.5, groups: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:

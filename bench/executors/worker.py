@@ -53,7 +53,8 @@ def main(
     channel = _Channel(connection)
     threading.Thread(target=channel.beat, daemon=True).start()
     store = Store(store_root)
-    registry = Registry(plugin_files)
+    with undisturbed():  # a plug-in file is run by its import
+        registry = Registry(plugin_files)
     device = torch.device(device_name)
     if device.type == "cuda":
         torch.cuda.set_device(device)

@@ -42,10 +42,16 @@ def _section(table: Table) -> Iterator[str]:
             yield from (f"**{block_title(table, block)}**", "", *_block(table, block), "")
     yield from (f"- {prose(note)}" for note in [*notes(table), *reproduce(table)])
     yield ""
+    for section in table.sections:
+        yield from (f"### {escape(section.title)}", "", prose(section.finding), "")
+        yield _line([prose(heading.title) for heading in section.headings])
+        yield _line(["---:" if heading.right else "---" for heading in section.headings])
+        yield from (_line([prose(text) for text in row]) for row in section.rows)
+        yield from ("", *(f"- {prose(note)}" for note in section.notes), "")
 
 
 def _block(table: Table, block: Block) -> Iterator[str]:
-    columns = columns_of(block)
+    columns = columns_of(block, table)
     yield _line([escape(column.heading(table.metric)) for column in columns])
     yield _line(["---:" if column.format.right else "---" for column in columns])
     for row in table.block(block):

@@ -91,7 +91,6 @@ def _draft(found: MeanRanks) -> Draft:
             y = first_name + 0.5 + (place if on_left else k - 1 - place)
             side, shift, edge = ("right", -5, 1) if on_left else ("left", 5, k)
             axes.plot([rank, rank, edge], [0, y, y], color=PAINTS["soft"], linewidth=1)
-            where = {"textcoords": "offset points", "ha": side, "va": "center", "fontsize": 11}
-            axes.annotate(text, (edge, y), (shift, 0), **where)
+            axes.annotate(text, (edge, y), (shift, 0), textcoords="offset points", ha=side, va="center", fontsize=11)
 
     return Draft("Critical-difference diagram", finding, caption, draw, 110 + round(22 * (n_left + first_name)), 14)

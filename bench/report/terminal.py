@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod
 
 STYLES = {"gain": "green", "loss": "red"}
-ASCII = str.maketrans({"▲": "^", "▼": "v", "–": "-", "−": "-", "·": "-", "×": "x", "⚠": "!"})
+ASCII = str.maketrans({"▲": "^", "▼": "v", "–": "-", "−": "-", "·": "-", "×": "x", "⚠": "!", "⚑": "!", "→": "->"})
 GUTTER = 2
 """Spaces between columns."""
 SENTENCE = 24
@@ -38,7 +38,7 @@ def print_report(tables: Sequence[Table], console: Console) -> None:
             rows = table.block(block)
             if not rows:
                 continue
-            columns, fits = fitting(columns_of(block), rows, table, console.width)
+            columns, fits = fitting(columns_of(block, table), rows, table, console.width)
             grid = Grid(box=None, pad_edge=False, padding=(0, GUTTER, 0, 0), title_justify="left", title_style="bold")
             grid.title = Text(_printable(block_title(table, block), console))
             for column in columns:
@@ -56,6 +56,23 @@ def print_report(tables: Sequence[Table], console: Console) -> None:
         for note in [*notes(table), *reproduce(table)]:
             say(note, "dim")
         say("")
+        for section in table.sections:
+            grid = Grid(box=None, pad_edge=False, padding=(0, GUTTER, 0, 0))
+            say(section.title, "bold")
+            say(section.finding)
+            for place, heading_of in enumerate(section.headings):
+                justify = "right" if heading_of.right else "left"
+                longest = (
+                    None if heading_of.right else max(len(texts[place].replace("`", "")) for texts in section.rows)
+                )
+                title = _printable(heading_of.title.replace("`", ""), console)
+                grid.add_column(title, justify=justify, overflow="fold", min_width=longest)
+            for texts_of_row in section.rows:
+                grid.add_row(*(Text(_printable(text.replace("`", ""), console)) for text in texts_of_row))
+            console.print(grid)
+            for note in section.notes:
+                say(note, "dim")
+            say("")
 
 
 def print_findings(tables: Sequence[Table], console: Console) -> None:

@@ -9,7 +9,6 @@ Weights come from the global generator: build inside :func:`tasks.models.initial
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from timm.data.config import resolve_model_data_config
 from torch import Tensor, nn
 
 from bench.api import LabelSpace, ModelSpec, UserError
+from bench.names import nearest
 from tasks.models.initial_weights import load_pretrained
 
 TIMM_MS_PER_IMAGE = 3.3
@@ -35,11 +35,9 @@ def timm_spec(name: str, own: Mapping[str, ModelSpec], task: str) -> ModelSpec:
     """
     architectures = timm.list_models()
     if name not in architectures:
-        near = difflib.get_close_matches(name, [*own, *architectures], n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
         raise UserError(
-            f"no model {name!r} for task {task!r}; {hint}allowed: {', '.join(own)}, "
-            f"or any of timm's {len(architectures)} architectures"
+            f"no model {name!r} for task {task!r}{nearest(name, [*own, *architectures])} "
+            f"Available: {', '.join(own)}, and timm's {len(architectures)} architectures."
         )
     return ModelSpec(name=name, batch_norm=None, ms_per_image=TIMM_MS_PER_IMAGE, summary="timm architecture")
 

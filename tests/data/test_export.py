@@ -30,5 +30,5 @@ def test_nothing_of_the_test_set_is_exported(tmp_path, registry):
 def test_wrong_requests_are_one_line(tmp_path, registry):
     with pytest.raises(UserError, match="exists already"):
         export_pair(registry, "toy", None, tmp_path)
-    with pytest.raises(UserError, match="no task of pair 'toy' 'clasification'; did you mean 'classification'"):
+    with pytest.raises(UserError, match="no task 'clasification' of pair 'toy'; did you mean 'classification'"):
         export_pair(registry, "toy", "clasification", tmp_path / "png")

@@ -176,6 +176,25 @@ def test_what_a_plug_in_changes_in_the_process_is_put_back(executor, orders):
     assert len(executor._workers) == 1
 
 
+def test_what_a_plug_in_file_changes_when_it_is_imported_is_put_back(orders, tmp_path):
+    file = tmp_path / "imports.py"
+    file.write_text(
+        "import os, sys, torch\nfrom bench.api import Refiner\n"
+        "torch.set_num_threads(3); torch.set_default_dtype(torch.float64); os.environ['MEDDLED'] = 'yes'\n"
+        "print('noise ' * 100_000)\n"
+        "class Loud(Refiner):\n    name, version = 'loud', 1\n"
+        "    def fit(self, source, target, budget, context): ...\n"
+        "    def refine(self, batch, generators): return dict(batch.inputs)\n"
+    )
+    executor = LocalExecutor(tmp_path / "store", [TOYS, file], n_workers=1)
+    try:
+        executor.submit(orders("inspects")["fit"])
+        event = wait(executor)
+    finally:
+        executor.close()
+    assert isinstance(event, Done), event
+
+
 def test_what_a_job_started_ends_with_its_worker(executor, orders):
     executor.submit(within(orders("spawns")["fit"], 1.0))
     event = wait(executor)

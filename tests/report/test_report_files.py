@@ -20,7 +20,7 @@ NUMBER = re.compile(r"(?<![\w.])[+-]?\d[\d,]*(?:\.\d+)?(?![\w.]*\w)")
 
 
 class TableReader(html.parser.HTMLParser):
-    """The text of every cell of every leaderboard of a page, without what appears on hovering."""
+    """The text of every cell of a page's leaderboards and their sections, without what appears on hovering."""
 
     def __init__(self, page):
         super().__init__()
@@ -29,7 +29,7 @@ class TableReader(html.parser.HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         if tag == "table":
-            self._open = ("class", "rows") in attrs
+            self._open = dict(attrs).get("class") in ("rows", "part")
             if self._open:
                 self.tables.append([])
         elif tag == "tr" and self._open:
@@ -78,7 +78,7 @@ def rows_of_csv(path):
 
 def test_markdown_and_html_hold_the_same_tables(report):
     tables = markdown_tables(report.markdown.read_text())
-    assert len(tables) == 3
+    assert len(tables) == 4
     assert tables == TableReader(report.html.read_text()).tables
 
 
@@ -88,6 +88,7 @@ def test_markdown_equals_the_csv_number_by_number(report):
         dict(zip(table[0], row, strict=True))
         for table in markdown_tables(report.markdown.read_text())
         for row in table[1:]
+        if "arm" in table[0]
     ]
     assert len(printed) == len(rows) == 13
     fields = {
@@ -154,6 +155,7 @@ def test_equal_records_give_equal_bytes_whatever_their_order(report, quick_recor
         assert getattr(again, name).read_bytes() == getattr(report, name).read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "cells.csv",
+        "cost.csv",
         "leaderboard.csv",
         "leaderboard.html",
         "leaderboard.md",
@@ -232,3 +234,63 @@ assert not heavy, heavy
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "leaderboard.html").stat().st_size > 5000
+
+
+class SortKeys(html.parser.HTMLParser):
+    """The values that the page's rows are sorted by: a dictionary by heading for each row of its leaderboards."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.rows, self._headings, self._open = [], [], False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        if tag == "table":
+            self._open = attributes.get("class") == "rows"
+            self._headings = []
+        elif self._open and tag == "tr" and "data-arm" in attributes:
+            self.rows.append({})
+        elif self._open and tag in ("td", "th") and attributes.get("scope") != "col":
+            self.rows[-1][self._headings[len(self.rows[-1])]] = attributes.get("data-sort", "")
+        elif self._open and tag == "th":
+            self._headings.append("")
+
+    def handle_data(self, data):
+        if self._open and self._headings and not self._headings[-1]:
+            self._headings[-1] = data.strip()
+
+
+def test_the_page_sorts_by_the_unrounded_numbers_of_the_csv(report):
+    keys, rows = SortKeys(report.html.read_text()).rows, rows_of_csv(report.csv)
+    fields = {
+        "arm": "arm",
+        "refiner": "refiner",
+        "labels": "target_labels",
+        "seeds": "n_seeds",
+        "accuracy, % [95 %]": "score",
+        "gain, points [95 %]": "gain",
+        "adjusted p": "p_adjusted",
+        "gap closed": "gap_closed_percent",
+        "train, s": "train_seconds",
+    }
+    assert len(keys) == len(rows) == 13
+    compared = 0
+    for key, row in zip(keys, rows, strict=True):
+        for heading, name in fields.items():
+            if heading not in key:
+                continue
+            if key[heading] and row[name] and heading not in ("arm", "refiner"):
+                assert float(key[heading]) == pytest.approx(float(row[name]), rel=1e-9)
+                compared += 1
+            else:
+                assert key[heading] == row[name]
+    assert compared > 60
+
+
+def test_cells_state_their_own_seeds_exactly(make_records, tmp_path):
+    records = make_records({("source", ""): 0.7})
+    records = [record.model_copy(update={"seeds": {"train": 2**63 - 1 - i}}) for i, record in enumerate(records)]
+    records[0] = records[0].model_copy(update={"seeds": {}})
+    stored = {int(cell["task_seed"]): cell["seed.train"] for cell in rows_of_csv(write_report(records, tmp_path).cells)}
+    assert stored == {0: "", **{seed: str(2**63 - 1 - seed) for seed in range(1, 5)}}
