@@ -36,11 +36,13 @@ from bench.api import Described, Frozen, ModelParams, Need, Pair, PluginError, R
 from bench.data.folders import folder_digest
 from bench.names import nearest, split_variant, unknown
 
+PLACED_PAIRS = ("gta5-cityscapes", "synthia-cityscapes", "vkitti-kitti", "hypersim-nyu", "groceries", "linemod-bop")
 RENDERED_PAIRS = ("objects", "street", "indoor", "vending")
 BUILT_IN_PAIRS = {
     "digits": "bench.data.digits",
     "own": "bench.data.own",
     **dict.fromkeys(RENDERED_PAIRS, "bench.data.embedded"),
+    **dict.fromkeys(PLACED_PAIRS, "bench.data.sets.pairs"),
     **{name: f"bench.data.real.{name}" for name in ("linemod", "camvid", "kitchen", "cards")},
 }
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bench.api import UserError
-from bench.cli.options import PluginOption, StoreOption, make_console, one_thread_each, open_store
+from bench.cli.options import EXIT_INCOMPLETE, PluginOption, StoreOption, make_console, one_thread_each, open_store
 
 app = typer.Typer(help="Fetch, look at, render and export the data of a pair; clean the store.")
 
@@ -141,3 +141,33 @@ def _pixels(text: str) -> tuple[int, int]:
     if not (by and width.lstrip("-").isdigit() and height.lstrip("-").isdigit()):
         raise UserError(f"--size {text}: found {text!r} where WIDTHxHEIGHT in pixels is expected, as in 128x96")
     return int(width), int(height)
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="A data set (docs/sets.md): cityscapes, gta5, kitti …")],
+    root: Annotated[Path | None, typer.Argument(help="Where it lies [$REALGAIN_DATA/NAME].")] = None,
+) -> None:
+    """Read a data set that you placed: counts, sizes, unreadable and missing files, how often each label occurs."""
+    from rich.progress import Progress, TaskID
+
+    from bench.data.checking import check_set
+    from bench.data.sets import default_root, set_module
+
+    module = set_module(name)
+    one_thread_each()
+    with Progress(console=make_console(), transient=True) as bars:
+        shown: dict[str, TaskID] = {}
+
+        def progress(split: str, n_done: int, n_all: int) -> None:
+            if split not in shown:
+                shown[split] = bars.add_task(split, total=n_all)
+            bars.update(shown[split], completed=n_done)
+
+        reports = check_set(name, root or default_root(name), progress)
+    print(f"{module.TITLE}; licence: {module.LICENCE}")
+    for report in reports:
+        for line in report.lines():
+            print(line)
+    if any(report.faults for report in reports):
+        raise typer.Exit(EXIT_INCOMPLETE)

@@ -139,7 +139,7 @@ def run(
         executor.close()
     timings.save(kept.root, plan, outcome.made)
     if not plan.cells:
-        _print_without_scores(console, plan, outcome, executor.n_workers, quiet)
+        _print_without_scores(console, plan, outcome, executor.n_workers, quiet, results)
         return
     paths = write_report(read_records(results / "records"), results, read_measurements(results))
     print_findings(paths.tables, console)
@@ -299,15 +299,25 @@ def _print_own(plan: Plan, console: Console) -> None:
         console.print("The target has no labels: refined sets are made, and gains cannot be measured.")
 
 
-def _print_without_scores(console: Console, plan: Plan, outcome: Outcome, n_workers: int, quiet: bool) -> None:
+def _print_without_scores(
+    console: Console, plan: Plan, outcome: Outcome, n_workers: int, quiet: bool, results: Path
+) -> None:
+    """What there is to say of a run whose target has no labels: how much nearer to it each refined set came."""
+    from bench.measures import read_measurements
+
+    def show(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     _print_summary(console, plan, outcome, n_workers, quiet)
-    for reason in outcome.failures.values():
-        console.print(f"Failed: {reason}", markup=False, highlight=False)
-    console.print(
+    for measured in read_measurements(results):
+        if measured.kind == "domain_gap":
+            before, after = measured.value("kid_before"), measured.value("kid_after")
+            show(f"{measured.of.refiner}: domain gap to the target (KID) {before} before, {after} after refining")
+    for reason in dict.fromkeys(outcome.failures.values()):
+        show(f"Failed: {reason}")
+    show(
         "Gains need labels of real test images: label some of the target, or name a labelled folder by --target-test. "
-        "`python -m bench refine` writes a refined set as a folder.",
-        markup=False,
-        highlight=False,
+        "`python -m bench refine` writes a refined set as a folder."
     )
     if outcome.failures:
         raise typer.Exit(EXIT_INCOMPLETE)
