@@ -37,14 +37,14 @@ def list_(plugin: PluginOption = None) -> None:
         for name in registry.names(base):
             try:
                 cls = registry.get(base, name)
+                models = registry.task(name)[0].models.values() if base is Task else ()
             except UserError as error:
                 show(name, f"not available: {error}")
                 continue
             first_line = (inspect.getdoc(cls) or "").partition("\n")[0]
             show(name, first_line.partition("; see")[0].rstrip("."))
-            if issubclass(cls, Task):
-                for model in cls().models.values():
-                    show(f"  {model.name}", model.summary)
+            for model in models:
+                show(f"  {model.name}", model.summary)
     if registry.broken:
         console.print("Plug-in files")
         for file, reason in registry.broken.items():
