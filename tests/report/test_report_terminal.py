@@ -51,6 +51,8 @@ def test_no_column_is_cropped_where_all_fit(quick_records, width):
         rows = table.block(block)
         columns = fitting(columns_of(block, table), rows, table, width)
         given = widths(columns, rows, table, width)
+        if None in given:  # numbers wrap then
+            continue
         assert sum(given) + GUTTER * len(given) <= width
         assert all(room >= needed(column, rows, table) for room, column in zip(given, columns, strict=True))
 
