@@ -364,6 +364,20 @@ class Task(ABC):
         ones are padded at their ends, with zeros or as a column of that name is.
         """
 
+    def as_labels(self, predictions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Predictions as the label columns that they are predictions of, to be drawn as those are.
+
+        Here: those that bear a label's name.
+        """
+        return {name: predictions[name] for name in self.labels if name in predictions}
+
+    def probabilities(self, network: nn.Module, inputs: dict[str, Tensor]) -> Tensor | None:
+        """Class probabilities ``(B, C)`` of images or ``(B, C, h, w)`` of pixels; ``None`` where no class is predicted.
+
+        For what may be known of a model without labels; the caller has set eval mode and inference mode.
+        """
+        return None
+
     @abstractmethod
     def statistics(
         self, predictions: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], space: LabelSpace

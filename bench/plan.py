@@ -8,20 +8,35 @@ plug-in files and named folders, budget, seeds, and the ids of its inputs. Nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 from bench.api import Frozen, Need
 from bench.arms import REFINED, Arm
-from bench.jobs import KINDS, domain_gap, features, fit, judge, label_preservation, prepare, refine, score, train
+from bench.galleries import Shown
+from bench.jobs import (
+    KINDS,
+    domain_gap,
+    features,
+    fit,
+    gallery,
+    judge,
+    label_preservation,
+    prepare,
+    refine,
+    score,
+    select,
+    train,
+)
 from bench.jobs.judge import Look
 from bench.jobs.train import PhaseSpec, StreamSpec
 from bench.jobs.work import NetworkSpec, digest_of
 from bench.measures import Kind, Subject
 from bench.measuring import PlannedMeasure
 from bench.metrics.label_preservation import WITH_OUTLINES
+from bench.picturing import PlannedGallery
 from bench.products import Product
 from bench.records import Cell
 from bench.seeds import seed_from
@@ -92,7 +107,7 @@ class TableWork:
 def work_by_table(plan: Plan) -> list[TableWork]:
     """The plan's jobs, each under the first table that needs it; the two recipes of a table are one."""
     owners: dict[str, tuple[str, ...]] = {}
-    needs = [(planned.cell.table, planned.jobs) for planned in plan.cells]
+    needs: list[tuple[tuple[str, ...], Mapping[str, str]]] = [(p.cell.table, p.jobs) for p in plan.cells]
     needs += [(product.awaited_by, product.jobs) for product in plan.products if product.awaited_by]
     for table, jobs in needs:
         pending = list(jobs.values())
@@ -126,6 +141,8 @@ def make_plan(suite: ResolvedSuite) -> Plan:
             cells.setdefault(planned.cell.id, planned)
         if table.measures:
             products += builder.measures()
+        if table.pictures:
+            products += builder.galleries()
     return Plan(suite, jobs, tuple(cells.values()), tuple(products))
 
 
@@ -166,6 +183,35 @@ class _TableBuilder:
                 kept = self._label_preservation(refiner, jobs["refine"])
                 yield self._measure("label_preservation", refiner, refiner_seed, jobs | kept)
 
+    def galleries(self) -> Iterator[PlannedGallery]:
+        """Pictures of the table, and of each refiner that has the arm ``refined``; first seeds."""
+        table = self.table
+        refined = [refiner for arm, refiner in table.rows if refiner is not None and str(arm) == "refined"]
+        if not refined:
+            return
+        shared = {"source": self.source, "target": self.target}
+        scored = {"score": self._cell(Arm("source"), None, 0, 0).jobs["score"]}
+        if table.measures:
+            scored |= {f"{role}_features": self._features(role, images) for role, images in shared.items()}
+        yield self._gallery("", shared | scored)
+        for refiner in refined:
+            score_id = self._cell(Arm("refined"), refiner, 0, 0).jobs["score"]
+            yield self._gallery(refiner.variant, shared | {"refined": self._refined(refiner, 0), "score": score_id})
+
+    def _gallery(self, refiner: str, inputs: dict[str, str]) -> PlannedGallery:
+        table = self.table
+        spec = gallery.Spec(task=table.task_described, space=table.space, labels=table.task.labels)
+        job = self._add("gallery", f"pictures of {refiner or table.pair.name}", spec, inputs)
+        of = Shown(
+            pair=table.pair_variant,
+            task=table.task_variant,
+            model=table.model_variant,
+            recipe=table.recipe,
+            budget=table.budget.name,
+            refiner=refiner,
+        )
+        return PlannedGallery(of, {"gallery": job}, table.pair.redistributable)
+
     def _measure(self, kind: Kind, refiner: ResolvedRefiner, refiner_seed: int, jobs: dict[str, str]) -> PlannedMeasure:
         table = self.table
         of = Subject(
@@ -204,7 +250,8 @@ class _TableBuilder:
         arm: Literal["oracle", "source"] = "oracle" if has_labels else "source"
         has_look = has_labels and "in_target_look" in table.pair.source_labels
         look: Look = "in_target_look" if has_look else "image"
-        jobs = {"train": self._train(Arm(arm), None, 0, 0)}
+        trainer = self if has_labels else _TableBuilder(replace(table, recipe="strong"), self.jobs)
+        jobs = {"train": trainer._train(Arm(arm), None, 0, 0)}
         jobs["judged_identity"] = self._judged(jobs["train"], "image")
         jobs["judged_reference"] = self._judged(jobs["train"], look)
         jobs["judged"] = self._judged(jobs["train"], "refined", refined)
@@ -318,6 +365,7 @@ class _TableBuilder:
             inputs=table.space.inputs,
             optimiser=self.model.optimiser,
             ms_per_image=self.model.ms_per_image,
+            checkpoints=0 if arm.has_target_labels else table.checkpoints,
         )
         name = " ".join(filter(None, [str(arm), variant]))
         return self._add(
@@ -368,6 +416,11 @@ class _TableBuilder:
         score_spec = score.Spec(**dict(network), labels=table.task.labels, geometry=table.task.geometry)
         label = f"score {' '.join(filter(None, [str(arm), variant]))} ({table.recipe}, seed {task_seed})"
         jobs["score"] = self._add("score", label, score_spec, {"weights": weights, "target": self.target})
+        if table.checkpoints and "train" in jobs and arm.kind != "adabn" and not arm.has_target_labels:
+            steps = train.checkpoint_steps(table.budget.train_steps, table.checkpoints)
+            inputs = {"train": weights, "source": self.source, "target": self.target}
+            label = f"checkpoints of {cell.id}"
+            jobs["select"] = self._add("select", label, select.Spec(**dict(score_spec), steps=steps), inputs)
         return PlannedCell(cell, table, jobs, seeds)
 
 

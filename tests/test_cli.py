@@ -106,6 +106,12 @@ def test_plan_and_run_and_report(cli, tmp_path):
     assert "; 0 to do" in " ".join(dry.stdout.split())
 
 
+@pytest.mark.parametrize(("allowed", "said"), [(1e6, "within its 1000000"), (0.5, "MORE THAN its 0")])
+def test_plan_holds_a_table_against_the_core_seconds_that_it_may_cost(cli, tmp_path, allowed, said):
+    dry = cli("plan", suite_file(tmp_path, core_seconds=allowed), "--plugin", str(TOYS))
+    assert said in " ".join(dry.stdout.split())
+
+
 def test_failures_end_in_exit_code_1_with_all_other_rows_done(cli, tmp_path):
     suite = suite_file(tmp_path, arms=["refined", "oracle"], refiners=["exits", "raises", "histogram"], seeds=1)
     done = cli("run", suite, "--plugin", str(TOYS))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +81,7 @@ def _decoded(names: tuple[str, ...], n_rows: int, size: Size, read: Callable[[st
     columns = {}
     for name in names:
         shape = (size[1], size[0], 3) if name == "image" else (size[1], size[0])
-        columns[name] = Column(Decoded(lambda i, name=name: read(name, i), n_rows, shape, COLUMNS[name].dtype))
+        columns[name] = Column(Decoded(partial(read, name), n_rows, shape, COLUMNS[name].dtype))
     return ImageSet(columns)
 
 

@@ -1,5 +1,7 @@
-"""The kinds of job, one module each: *prepare, fit, refine, train, adapt, score*, and those of the measures, *features,
-domain_gap, judge, label_preservation* (DESIGN §7).
+"""The kinds of job, one module each (DESIGN §7).
+
+*prepare, fit, refine, train, adapt* and *score* make scores; *features, domain_gap, judge* and *label_preservation*
+measure refined sets; *select* watches checkpoints; *gallery* draws pictures.
 
 A kind is a module with four names; :data:`KINDS` lists them:
 
@@ -20,7 +22,20 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from bench.jobs import adapt, domain_gap, features, fit, judge, label_preservation, prepare, refine, score, train
+from bench.jobs import (
+    adapt,
+    domain_gap,
+    features,
+    fit,
+    gallery,
+    judge,
+    label_preservation,
+    prepare,
+    refine,
+    score,
+    select,
+    train,
+)
 
 KINDS: dict[str, ModuleType] = {
     "prepare": prepare,
@@ -29,10 +44,12 @@ KINDS: dict[str, ModuleType] = {
     "train": train,
     "adapt": adapt,
     "score": score,
+    "select": select,
     "features": features,
     "domain_gap": domain_gap,
     "judge": judge,
     "label_preservation": label_preservation,
+    "gallery": gallery,
 }
 
 WORK = frozenset(KINDS) - {"prepare"}

@@ -88,11 +88,13 @@ def _extras(tables: Sequence[Table], frame: pd.DataFrame, folder: Path, figures:
     from bench.report.frame import TABLE
     from bench.report.html import Extras
     from bench.report.origins import origins
+    from bench.report.pictures import pictures
 
     suite_file = folder / SUITE_FILE
     suite = suite_file.read_text() if suite_file.is_file() else ""
     extras = Extras(
         origins=origins(tables, frame),
+        pictures=pictures(tables, folder),
         title=str((yaml.safe_load(suite) or {}).get("title", "")),
         suite_file=suite,
     )
