@@ -61,9 +61,9 @@ def test_flip_is_flagged_on_every_pair_whose_labels_have_a_place(pair, task, tmp
 
 
 @pytest.mark.slow
-def test_a_perfect_change_of_look_gains_and_a_mirror_damages_digits(tmp_path):
-    table = {"seeds": 3, "train_steps": 120, "limits": {"source_images": 300, "target_images": 60, "test_images": 100}}
-    run, found = run_controls("objects", "classification", tmp_path, ("oracle_style", "flip"), **table)
+def test_a_perfect_change_of_look_gains_by_score_too(tmp_path):
+    table = {"seeds": 3, "train_steps": 80, "limits": {"source_images": 300, "target_images": 60, "test_images": 100}}
+    run, found = run_controls("objects", "classification", tmp_path, ("oracle_style",), **table)
     measurements = read_measurements(run.results)
     strong = next(t for t in tables_of(run.outcome.records, measurements) if t.recipe == "strong")
     assert strong.find("refined", "oracle_style").gain.verdict == "gain"
