@@ -8,6 +8,7 @@ Values::
     edges_before, edges_after               agreement of image edges with label boundaries, 0.5 = none
     edges_kept                           %  (edges_after − 0.5) / (edges_before − 0.5), over all images
     similarity                              SSIM of luminance inside the foreground; 1 for ``identity``
+    to_truth, to_truth_identity   levels    mean |image − the same scene drawn as the target is|, where the pair has it
 
 The judge and its reference are said in ``about``. Per image: ``similarity`` (of the whole image where there is no
 foreground), ``edges_before``, ``edges_after``, ``judged`` and ``judged_reference`` (contributions to the scores), and
@@ -67,6 +68,7 @@ class Spec(Frozen):
     scale: float
     labels_have_place: bool
     outlines: tuple[str, ...]
+    has_truth: bool
 
 
 def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
@@ -76,7 +78,7 @@ def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
         "version": VERSION,
         **spec.model_dump(),
         "judged": {role: inputs[role].files for role in ("judged", "judged_identity", "judged_reference")},
-        "source": column_digests(inputs["source"], SPLIT, ("image", "box_class", *spec.outlines)),
+        "source": column_digests(inputs["source"], SPLIT, ("image", "box_class", *spec.outlines, *_truth(spec))),
         "refined": column_digests(inputs["refined"], SPLIT, ("image",)),
         "views": inputs["refined"].meta["views"],
     }
@@ -95,6 +97,8 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
     for found in (_edges(source, labels, before, after), _similarity(labels, before, after)):
         values |= found[0]
         per_image |= found[1]
+    truth = source.columns["in_target_look"].take(rows) if spec.has_truth else None
+    values |= {"to_truth": _to_truth(after, truth), "to_truth_identity": _to_truth(before, truth)}
     per_image["changed_most"] = np.argsort(per_image["similarity"], kind="stable")[:N_CHANGED_MOST]
     np.savez_compressed(folder / "per_image.npz", **per_image)  # type: ignore[arg-type]
     return {
@@ -110,6 +114,17 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
         },
         "flags": _flags(spec, values),
     }
+
+
+def _truth(spec: Spec) -> tuple[str, ...]:
+    return ("in_target_look",) if spec.has_truth else ()
+
+
+def _to_truth(images: np.ndarray, truth: np.ndarray | None) -> Quantity:
+    """How far these are from a perfect refiner's images; no score, since a network need not see what pixels say."""
+    if truth is None:
+        return Quantity.not_measurable("no scenes in the target's look")
+    return Quantity(value=float(np.abs(images.astype(np.int16) - truth).mean()), unit="levels")
 
 
 def _flags(spec: Spec, values: dict[str, Quantity]) -> list[str]:
