@@ -371,6 +371,13 @@ class Task(ABC):
         """
         return {name: predictions[name] for name in self.labels if name in predictions}
 
+    def probabilities(self, network: nn.Module, inputs: dict[str, Tensor]) -> Tensor | None:
+        """Class probabilities ``(B, C)`` of images or ``(B, C, h, w)`` of pixels; ``None`` where no class is predicted.
+
+        For what may be known of a model without labels; the caller has set eval mode and inference mode.
+        """
+        return None
+
     @abstractmethod
     def statistics(
         self, predictions: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], space: LabelSpace

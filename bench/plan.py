@@ -9,7 +9,7 @@ plug-in files and named folders, budget, seeds, and the ids of its inputs. Nothi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -27,6 +27,7 @@ from bench.jobs import (
     prepare,
     refine,
     score,
+    select,
     train,
 )
 from bench.jobs.judge import Look
@@ -163,7 +164,7 @@ class _TableBuilder:
             for _, refiner in self.table.rows:
                 if refiner is not None and not refiner.refiner.needs:
                     self._refined(refiner, refiner_seed)
-        if not set(self.table.task.labels) <= self.table.pair.target_labels:
+        if not self.table.is_scored:
             return  # Nothing to score with: the refined sets are all that can be made.
         for task_seed in range(self.table.seeds):
             for refiner_seed in range(self.table.refiner_seeds):
@@ -189,13 +190,17 @@ class _TableBuilder:
         if not refined:
             return
         shared = {"source": self.source, "target": self.target}
-        scored = {"score": self._cell(Arm("source"), None, 0, 0).jobs["score"]}
-        if table.measures:
-            scored |= {f"{role}_features": self._features(role, images) for role, images in shared.items()}
-        yield self._gallery("", shared | scored)
+        features = {f"{role}_features": self._features(role, shared[role]) for role in shared if table.measures}
+        yield self._gallery("", shared | features | self._scored(Arm("source"), None))
         for refiner in refined:
-            score_id = self._cell(Arm("refined"), refiner, 0, 0).jobs["score"]
-            yield self._gallery(refiner.variant, shared | {"refined": self._refined(refiner, 0), "score": score_id})
+            of_refiner = {"refined": self._refined(refiner, 0), **self._scored(Arm("refined"), refiner)}
+            yield self._gallery(refiner.variant, shared | of_refiner)
+
+    def _scored(self, arm: Arm, refiner: ResolvedRefiner | None) -> dict[str, str]:
+        """The score job of a row's first cell, by role; none where the target has no labels to score with."""
+        if not self.table.is_scored:
+            return {}
+        return {"score": self._cell(arm, refiner, 0, 0).jobs["score"]}
 
     def _gallery(self, refiner: str, inputs: dict[str, str]) -> PlannedGallery:
         table = self.table
@@ -245,11 +250,12 @@ class _TableBuilder:
         The judge has seen labelled target images, so nothing but reports may read its answers.
         """
         table, metric = self.table, self.table.task.metrics[0]
-        has_labels = set(table.task.labels) <= table.pair.target_labels
+        has_labels = table.is_scored
         arm: Literal["oracle", "source"] = "oracle" if has_labels else "source"
         has_look = has_labels and "in_target_look" in table.pair.source_labels
         look: Look = "in_target_look" if has_look else "image"
-        jobs = {"train": self._train(Arm(arm), None, 0, 0)}
+        trainer = self if has_labels else _TableBuilder(replace(table, recipe="strong"), self.jobs)
+        jobs = {"train": trainer._train(Arm(arm), None, 0, 0)}
         jobs["judged_identity"] = self._judged(jobs["train"], "image")
         jobs["judged_reference"] = self._judged(jobs["train"], look)
         jobs["judged"] = self._judged(jobs["train"], "refined", refined)
@@ -363,6 +369,7 @@ class _TableBuilder:
             inputs=table.space.inputs,
             optimiser=self.model.optimiser,
             ms_per_image=self.model.ms_per_image,
+            checkpoints=0 if arm.has_target_labels else table.checkpoints,
         )
         name = " ".join(filter(None, [str(arm), variant]))
         return self._add(
@@ -413,6 +420,11 @@ class _TableBuilder:
         score_spec = score.Spec(**dict(network), labels=table.task.labels, geometry=table.task.geometry)
         label = f"score {' '.join(filter(None, [str(arm), variant]))} ({table.recipe}, seed {task_seed})"
         jobs["score"] = self._add("score", label, score_spec, {"weights": weights, "target": self.target})
+        if table.checkpoints and "train" in jobs and arm.kind != "adabn" and not arm.has_target_labels:
+            steps = train.checkpoint_steps(table.budget.train_steps, table.checkpoints)
+            inputs = {"train": weights, "source": self.source, "target": self.target}
+            label = f"checkpoints of {cell.id}"
+            jobs["select"] = self._add("select", label, select.Spec(**dict(score_spec), steps=steps), inputs)
         return PlannedCell(cell, table, jobs, seeds)
 
 

@@ -10,8 +10,10 @@ import numpy as np
 from bench.arms import Arm
 from bench.jobs.prepare import pair_digest
 from bench.plan import PlannedCell, phases_of, versions_of
-from bench.records import Array, Cost, MetricInfo, PairInfo, Record
+from bench.records import Array, Cost, MetricInfo, PairInfo, Record, Selection
 from bench.store import Entry
+
+PHASES = ("fit", "refine", "train")
 
 
 def record_of(planned: PlannedCell, entries: Mapping[str, Entry], suite: str) -> Record:
@@ -53,7 +55,12 @@ def record_of(planned: PlannedCell, entries: Mapping[str, Entry], suite: str) ->
         environment=trained.meta["environment"],
         cost=_cost(metas),
         training=_training(planned, metas),
+        selection=_selection(metas.get("select")),
     )
+
+
+def _selection(meta: Mapping[str, Any] | None) -> Selection | None:
+    return None if meta is None else Selection(checkpoints=meta["checkpoints"], problem=meta["problem"])
 
 
 def _training(planned: PlannedCell, metas: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -112,7 +119,8 @@ def _cost(metas: Mapping[str, Mapping[str, Any]]) -> Cost:
         return float(sum(metas[role]["seconds"] for role in roles if role in metas))
 
     trained = metas["train"] if "train" in metas else metas["fit"]
-    work = [meta for role, meta in metas.items() if role not in ("source", "target")]
+    work = [meta for role, meta in metas.items() if role not in ("source", "target", "select")]
+    on_gpu = {phase: metas[phase] for phase in PHASES if phase in metas and metas[phase]["gpu_seconds"]}
     return Cost(
         fit_seconds=seconds("fit"),
         refine_seconds=seconds("refine"),
@@ -122,4 +130,11 @@ def _cost(metas: Mapping[str, Mapping[str, Any]]) -> Cost:
         peak_memory_mb=float(max(meta["peak_memory_mb"] for meta in work)),
         images_seen=trained["images_seen"],
         n_parameters=trained["n_parameters"],
+        fit_images_seen=metas["fit"]["images_seen"] if "fit" in metas else None,
+        refiner_parameters=metas["fit"]["n_parameters"] if "fit" in metas else None,
+        **{
+            f"{phase}_{name}": meta[name]
+            for phase, meta in on_gpu.items()
+            for name in ("gpu_seconds", "peak_memory_mb")
+        },
     )

@@ -71,6 +71,8 @@ class Cost(Strict):
     """Work behind a cell, whether done for it or shared with others (a fit serves all task seeds).
 
     ``peak_memory_mb`` is the most that a worker process had held by the end of the cell's jobs (of a GPU: in them).
+    Those of fit, refine and train are known of a GPU alone. ``images_seen`` and ``n_parameters`` are the training's
+    and its network's; ``fit_images_seen`` and ``refiner_parameters`` the refiner's own. ``None``: not recorded.
     """
 
     fit_seconds: float = 0.0
@@ -81,6 +83,14 @@ class Cost(Strict):
     peak_memory_mb: float = 0.0
     images_seen: int = 0
     n_parameters: int = 0
+    fit_images_seen: int | None = None
+    refiner_parameters: int | None = None
+    fit_gpu_seconds: float | None = None
+    refine_gpu_seconds: float | None = None
+    train_gpu_seconds: float | None = None
+    fit_peak_memory_mb: float | None = None
+    refine_peak_memory_mb: float | None = None
+    train_peak_memory_mb: float | None = None
 
 
 class Array(Strict):
@@ -100,6 +110,27 @@ class Array(Strict):
         """The array; raises ``ValueError`` where bytes and shape do not fit."""
         raw = zlib.decompress(base64.b64decode(self.zlib64))
         return np.frombuffer(raw, np.dtype(self.dtype)).reshape(self.shape)
+
+
+class Checkpoint(Strict):
+    """A state of the network during its training: scores of the primary metric, stored values, and what needs no label.
+
+    ``entropy`` and ``density`` (:mod:`bench.metrics.selection`) are those on the unlabelled target images; ``None``
+    where :attr:`Selection.problem` says why.
+    """
+
+    step: int
+    source_score: float
+    target_score: float
+    entropy: float | None
+    density: float | None
+
+
+class Selection(Strict):
+    """What could be chosen by without target labels; the score of the cell stays that of the last step."""
+
+    checkpoints: tuple[Checkpoint, ...]
+    problem: str = ""
 
 
 class PairInfo(Strict):
@@ -144,6 +175,7 @@ class Record(Strict):
     cost: Cost = Cost()
     training: dict[str, Any] = {}
     """``steps``, ``batch_size``, ``real_fraction``, ``n_images`` by stream, ``final_loss``, ``loss_curve``."""
+    selection: Selection | None = None
 
     @property
     def primary(self) -> MetricInfo:

@@ -22,6 +22,7 @@ A suite is a list of tables; a table trains every arm alike (one pair, task, mod
           - oracle
         limits: {source_images: 1000}   # optional; also target_images, test_images
         train_steps: 400            # optional: replaces the budget's
+        checkpoints: 5              # optional: what could be chosen by without labels, at five steps of each training
         core_seconds: 300           # optional: what its jobs may cost on one CPU core; `plan` checks it
         measures: true              # label preservation and domain gap of every refined set (docs/measures.md)
         pictures: true              # strips of images for the page: refined ones, and predictions on test images
@@ -73,6 +74,7 @@ class TableEntry(Frozen):
     limits: Limits = Limits()
     train_steps: int | None = Field(default=None, ge=1, strict=True)
     core_seconds: float | None = Field(default=None, gt=0)
+    checkpoints: int | None = Field(default=None, ge=2, strict=True)
     measures: bool = Field(default=True, strict=True)
     pictures: bool = Field(default=True, strict=True)
 
@@ -138,6 +140,12 @@ class ResolvedTable:
     measures: bool
     pictures: bool
     core_seconds: float | None = None
+    checkpoints: int = 0
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether the target has the task's labels; where it has none, refined sets are all that can be made."""
+        return set(self.task.labels) <= self.pair.target_labels
 
 
 @dataclass(frozen=True)
@@ -383,6 +391,7 @@ def _resolve_table(entry: TableEntry, registry: Registry) -> ResolvedTable:
         core_seconds=entry.core_seconds,
         measures=entry.measures,
         pictures=entry.pictures,
+        checkpoints=entry.checkpoints or 0,
     )
     rows: dict[tuple[Arm, str], tuple[Arm, ResolvedRefiner | None]] = {(Arm("source"), ""): (Arm("source"), None)}
     for arm_entry in entry.arms:

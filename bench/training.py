@@ -110,6 +110,7 @@ def train(
     seed: int,
     device: torch.device | str,
     progress: Progress,
+    after_step: Callable[[int], None] = lambda step: None,
 ) -> TrainResult:
     """Train ``network`` in place, on ``device``, for exactly the steps of ``phases``.
 
@@ -121,6 +122,7 @@ def train(
     Parameters
     ----------
     progress: called as ``progress(step, n_steps, loss)`` at most every 50 ms, and after the last step.
+    after_step: called with every step that has been taken; it may read the network, and must not change it.
 
     Raises
     ------
@@ -156,6 +158,7 @@ def train(
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT_NORM)
             stepper.step()
+            after_step(step)
             losses.append(loss.detach())
             if (now := time.perf_counter()) - shown >= PROGRESS_SECONDS or step == n_steps:
                 progress(step, n_steps, loss.item())
@@ -204,15 +207,21 @@ def predict_batches(
 
     Runs in eval and inference mode, in float32, and leaves the network in the mode it was in.
     """
-    device = torch.device(device)
-    _place(network, device)
+    _place(network, torch.device(device))
     with _mode(network, training=False):
-        for first in range(0, images.n_images, batch_size):
-            rows = np.arange(first, min(first + batch_size, images.n_images))
+        for rows, batch in tensor_batches(images, columns, batch_size=batch_size, device=device):
             with torch.inference_mode():
-                batch = _tensors({name: images.columns[name].take(rows) for name in columns}, device)
                 predicted = task.predict(network, batch)
             yield rows, predicted
+
+
+def tensor_batches(
+    images: ImageSet, columns: Sequence[str], *, batch_size: int, device: torch.device | str
+) -> Iterator[tuple[np.ndarray, dict[str, Tensor]]]:
+    """Rows and columns of a set as a network gets them, batch by batch in the set's order."""
+    for first in range(0, images.n_images, batch_size):
+        rows = np.arange(first, min(first + batch_size, images.n_images))
+        yield rows, _tensors({name: images.columns[name].take(rows) for name in columns}, torch.device(device))
 
 
 def reestimate_batch_norm(

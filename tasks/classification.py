@@ -89,6 +89,9 @@ class Classification(Task):
         confidence, class_id = network(inputs).float().softmax(dim=1).max(dim=1)
         return {"class_id": class_id.cpu().numpy(), "confidence": confidence.cpu().numpy().astype(np.float16)}
 
+    def probabilities(self, network: nn.Module, inputs: dict[str, Tensor]) -> Tensor | None:
+        return network(inputs).float().softmax(dim=1)
+
     def statistics(
         self, predictions: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], space: LabelSpace
     ) -> dict[str, np.ndarray]:

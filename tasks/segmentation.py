@@ -148,6 +148,9 @@ class Segmentation(Task):
             masks[row, :height, :width] = scaled[0].max(dim=0).indices.byte().cpu().numpy()
         return {"mask": masks}
 
+    def probabilities(self, network: nn.Module, inputs: dict[str, Tensor]) -> Tensor | None:
+        return self._logits(network, inputs["image"]).softmax(dim=1)
+
     def _logits(self, network: nn.Module, image: Tensor) -> Tensor:
         """``(B, C, h, w) float32``; of several scales the largest."""
         import torch

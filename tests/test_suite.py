@@ -243,12 +243,12 @@ def test_tables_of_one_task_are_picked_and_trained_with_other_models():
 
 
 def test_a_row_can_be_asked_for_alone():
-    suite = load_suite("quick")
+    suite = load_suite("digits")
     picked = narrowed(suite, rows=["refined fda:beta=0.05", "adabn"])
     (table,) = picked.tables  # the plain one has neither
     assert [(entry.arm, entry.refiners) for entry in table.arms] == [("refined", ("fda:beta=0.05",)), ("adabn", None)]
     assert table.refiners == ("fda:beta=0.05",)
-    assert picked.name == "quick-refined_fda_beta_0.05-adabn"
+    assert picked.name == "digits-refined_fda_beta_0.05-adabn"
     assert {table.recipe for table in narrowed(suite, rows=["refined reinhard"]).tables} == {"strong", "plain"}
     assert all(not table.arms for table in narrowed(suite, rows=["source"]).tables)
     with pytest.raises(
@@ -260,8 +260,8 @@ def test_a_row_can_be_asked_for_alone():
 def test_a_row_alone_plans_the_same_cells_as_its_suite(registry):
     from bench.plan import make_plan
 
-    suite = load_suite("quick")
+    suite = load_suite("digits")
     whole, alone = (make_plan(resolve(s, registry)) for s in (suite, narrowed(suite, rows=["refined reinhard"])))
     jobs = {planned.cell.id: planned.jobs for planned in whole.cells}
-    assert len(alone.cells) == 4 * 5
+    assert {planned.cell.refiner for planned in alone.cells} == {"", "reinhard"}
     assert all(planned.jobs == jobs[planned.cell.id] for planned in alone.cells)

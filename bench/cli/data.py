@@ -102,7 +102,7 @@ def render(
 @app.command(name="preview")
 def preview_(
     pair: Annotated[str, typer.Argument(help="A pair (see `list`).")],
-    out: Annotated[Path | None, typer.Option("--out", help="PNG file to write [PAIR.png].")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Picture to write, .png, .webp or .jpg [PAIR.png].")] = None,
     n: Annotated[int, typer.Option("--n", min=1, help="Images of each set.")] = 10,
     plugin: PluginOption = None,
 ) -> None:

@@ -1,7 +1,7 @@
 """The kinds of job, one module each (DESIGN §7).
 
 *prepare, fit, refine, train, adapt* and *score* make scores; *features, domain_gap, judge* and *label_preservation*
-measure refined sets; *gallery* draws pictures.
+measure refined sets; *select* watches checkpoints; *gallery* draws pictures.
 
 A kind is a module with four names; :data:`KINDS` lists them:
 
@@ -33,6 +33,7 @@ from bench.jobs import (
     prepare,
     refine,
     score,
+    select,
     train,
 )
 
@@ -43,6 +44,7 @@ KINDS: dict[str, ModuleType] = {
     "train": train,
     "adapt": adapt,
     "score": score,
+    "select": select,
     "features": features,
     "domain_gap": domain_gap,
     "judge": judge,

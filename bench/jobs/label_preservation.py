@@ -41,7 +41,7 @@ from bench.metrics.domain_gap import Estimate, Z
 from bench.metrics.label_preservation import boundaries, edge_agreement, relative_score, similarity
 from bench.store import Entry
 
-VERSION = 2
+VERSION = 3
 N_CHANGED_MOST = 8
 SCORE_KEPT_PERCENT = 80.0
 EDGES_KEPT_PERCENT = 45.0
@@ -104,6 +104,9 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
             "reference": f"{spec.reference}: {REFERENCES[spec.reference]}",
             "metric": spec.metric,
             "n_images": str(source.n_images),
+            "outlines": spec.outlines[0] if spec.outlines else "none",
+            "score_flagged_below": f"{SCORE_KEPT_PERCENT:.0f} %",
+            "edges_flagged_below": f"{EDGES_KEPT_PERCENT:.0f} %",
         },
         "flags": _flags(spec, values),
     }

@@ -60,6 +60,14 @@ class Spec(Frozen):
     inputs: tuple[str, ...]
     optimiser: Optimiser
     ms_per_image: float
+    checkpoints: int = 0
+    """How many states to keep on the way, evenly spaced, the last one among them."""
+
+    @property
+    def checkpoint_steps(self) -> tuple[int, ...]:
+        """Steps after which the network is kept."""
+        n_steps = sum(phase.steps for phase in self.phases)
+        return checkpoint_steps(n_steps, self.checkpoints)
 
 
 def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
@@ -75,7 +83,24 @@ def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
         "optimiser": spec.optimiser.model_dump(),
         "seed": spec.seed,
         "phases": [[phase.steps, _merged(phase, spec, inputs)[1]] for phase in spec.phases],
+        # Not a word without checkpoints: the keys of trainings that keep none are as they always were.
+        **({"checkpoints": spec.checkpoints} if spec.checkpoints else {}),
     }
+
+
+def checkpoint_steps(n_steps: int, n_checkpoints: int) -> tuple[int, ...]:
+    """The ends of ``n_checkpoints`` equal parts of a training, each step once.
+
+    >>> checkpoint_steps(500, 4)
+    (125, 250, 375, 500)
+    """
+    ends = (n_steps * (part + 1) // n_checkpoints for part in range(n_checkpoints))
+    return tuple(dict.fromkeys(end for end in ends if end))
+
+
+def checkpoint_file(step: int) -> str:
+    """The file of an entry that holds the weights after ``step``."""
+    return f"checkpoint-{step:07d}.safetensors"
 
 
 def _merged(phase: PhaseSpec, spec: Spec, inputs: Inputs) -> tuple[list[StreamSpec], list[Any]]:
@@ -126,6 +151,12 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
     )
     generator = torch.Generator().manual_seed(seed_from("initial weights", spec.seed))
     network = task.build(spec.model.name, ModelParams(**spec.model.params), spec.space, generator)
+    kept = frozenset(spec.checkpoint_steps)
+
+    def keep(step: int) -> None:
+        if step in kept:
+            save_state(network.state_dict(), folder / checkpoint_file(step))
+
     result = train(
         task,
         network,
@@ -136,6 +167,7 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
         seed=spec.seed,
         device=work.device,
         progress=work.progress,
+        after_step=keep,
     )
     save_network(network, folder)
     return {
@@ -216,13 +248,20 @@ def save_state(state: Mapping[str, Tensor], file: Path) -> None:
     save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}, file)
 
 
-def load_network(entry: Entry, task: Task, model: Described, space: LabelSpace, device: torch.device) -> nn.Module:
+def load_network(
+    entry: Entry,
+    task: Task,
+    model: Described,
+    space: LabelSpace,
+    device: torch.device,
+    file: str = "weights.safetensors",
+) -> nn.Module:
     """The trained network of a *train*, *adapt* or joint *fit* entry, in eval mode on ``device``."""
     import torch
     from safetensors.torch import load_file
 
     network = task.build(model.name, ModelParams(), space, torch.Generator().manual_seed(0))
-    network.load_state_dict(load_file(entry.path / "weights.safetensors"))
+    network.load_state_dict(load_file(entry.path / file))
     return network.to(device).eval()
 
 

@@ -229,5 +229,6 @@ COLUMNS: tuple[Column, ...] = (
 
 
 def columns_of(block: Block, table: Table) -> tuple[Column, ...]:
-    """The columns that a block of a table prints, in order."""
-    return tuple(c for c in COLUMNS if block in c.blocks and (table.is_measured or not c.measured))
+    """The columns that a block of a table prints, in order; those of measures where any of its rows could have them."""
+    measured = table.is_measured and any(row.measured for row in table.block(block))
+    return tuple(column for column in COLUMNS if block in column.blocks and (measured or not column.measured))

@@ -42,6 +42,8 @@ def curves_of(table: Table, cells: pd.DataFrame) -> tuple[Curve, ...]:
     """The curves of a table: ``real``, ``hybrid``, then one for each refiner; empty with fewer than three k."""
     from bench.report.leaderboard import by_seed
 
+    if len({Arm.parse(str(arm)).k for arm in cells.arm.unique()} - {None}) < LEAST_K:
+        return ()
     rows = {(str(arm), str(refiner)): by_seed(group) for (arm, refiner), group in cells.groupby(["arm", "refiner"])}
     counted: dict[tuple[str, str], dict[int, BySeed]] = {}
     for (text, refiner), values in rows.items():

@@ -19,8 +19,9 @@ import pandas as pd
 
 from bench.arms import Arm
 from bench.report.columns import number, points
+from bench.report.cost import pareto_front
 from bench.report.drawing import Draft, Figure, dot, drawn, name_lines, of_lines, short, with_limits
-from bench.report.leaderboard import Estimate, Row, Table, label
+from bench.report.leaderboard import Estimate, Table, label
 from bench.report.per_class import class_gains
 from bench.report.svg import CURVES, PAINTS
 from bench.report.words import best_refiner, kind_of_target
@@ -145,11 +146,7 @@ def _cost(table: Table) -> Draft | None:
     ]
     if len(placed) < 2:
         return None
-    placed.sort(key=lambda point: (point[0], -point[2].value))
-    front: list[tuple[float, Row, Estimate]] = []
-    for point in placed:
-        if not front or point[2].value > front[-1][2].value:
-            front.append(point)
+    front = [placed[place] for place in pareto_front([(seconds, gain.value) for seconds, _, gain in placed])]
     dear, cheap = front[-1], front[0]
     finding = f"{dear[1].refiner} does best, {with_limits(dear[2], table)}, in {_seconds(dear[0])}"
     finding += f"; the cheapest, {cheap[1].refiner}, takes {_seconds(cheap[0])}." if len(front) > 1 else "."

@@ -27,7 +27,17 @@ from bench.records import Array, PairInfo, Record
 
 TABLE = ["pair", "task", "model", "recipe", "budget"]
 """Cells with these in common are trained alike and stand in one table."""
-OBJECTS = ["metrics", "contributions", "groups", "per_image", "pair_info", "seeds", "versions", "environment"]
+OBJECTS = [
+    "metrics",
+    "contributions",
+    "groups",
+    "per_image",
+    "pair_info",
+    "seeds",
+    "versions",
+    "environment",
+    "selection",
+]
 
 
 def cell_frame(records: Sequence[Record]) -> pd.DataFrame:
@@ -113,6 +123,7 @@ def _row(record: Record) -> dict[str, Any]:
         "groups": None if record.groups is None else _array(record, record.groups, "groups"),
         "per_image": record.per_image,
         "pair_info": record.pair,
+        "selection": record.selection,
     }
     return row
 

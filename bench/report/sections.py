@@ -51,10 +51,10 @@ def sections_of(table: Table, cells: pd.DataFrame) -> tuple[Section, ...]:
 
 
 def _makers() -> tuple[Callable[[Table, pd.DataFrame], Section | None], ...]:
-    from bench.report import curves, stability
+    from bench.report import cost, curves, selection, stability
 
-    return (curves.section, stability.section)
+    return (curves.section, cost.section, stability.section, selection.section)
 
 
-CSV_FILES = ("curves.csv", "stability.csv")
+CSV_FILES = ("curves.csv", "cost.csv", "stability.csv", "selection.csv")
 """Every file that a section may write."""

@@ -25,7 +25,9 @@ def stability_frame(cells: pd.DataFrame) -> pd.DataFrame:
     ``train`` and ``rest`` in the printed unit, each with its 95 % interval ``_low``, ``_high``; and ``fit_share`` of
     the variance in %. A row of which a cell is missing or failed is left out.
     """
-    found = []
+    found: list[dict[str, object]] = []
+    if cells.refiner_seed.nunique() < 2:
+        return pd.DataFrame(found)
     crossed = cells[(cells.refiner != "") & (cells.arm != "end_to_end")]
     for (arm, refiner), group in crossed.groupby(["arm", "refiner"]):
         grid = group.pivot(index="refiner_seed", columns="task_seed", values="score")

@@ -60,9 +60,13 @@ def print_report(tables: Sequence[Table], console: Console) -> None:
             grid = Grid(box=None, pad_edge=False, padding=(0, GUTTER, 0, 0))
             say(section.title, "bold")
             say(section.finding)
-            for title in section.headings:
-                justify = "right" if title.right else "left"
-                grid.add_column(_printable(title.title.replace("`", ""), console), justify=justify, overflow="fold")
+            for place, heading_of in enumerate(section.headings):
+                justify = "right" if heading_of.right else "left"
+                longest = (
+                    None if heading_of.right else max(len(texts[place].replace("`", "")) for texts in section.rows)
+                )
+                title = _printable(heading_of.title.replace("`", ""), console)
+                grid.add_column(title, justify=justify, overflow="fold", min_width=longest)
             for texts_of_row in section.rows:
                 grid.add_row(*(Text(_printable(text.replace("`", ""), console)) for text in texts_of_row))
             console.print(grid)

@@ -51,6 +51,9 @@ def measurement(record, kind, refiner, values, flags=(), **changes):
                 "reference": "identity: the same scenes unrefined",
                 "metric": "accuracy",
                 "n_images": "500",
+                "outlines": "foreground",
+                "score_flagged_below": "80 %",
+                "edges_flagged_below": "45 %",
             },
             "domain_gap": {
                 "encoder": "tf_efficientnet_lite0",
