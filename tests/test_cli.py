@@ -38,6 +38,16 @@ def test_help_loads_no_torch():
     assert shown.endswith("False False\n")
 
 
+@pytest.mark.parametrize("group", [[], ["data"]])
+def test_help_says_what_each_command_does_in_a_line_of_eighty_characters(group):
+    command = [sys.executable, "-m", "bench", *group, "--help"]
+    environment = {**os.environ, "COLUMNS": "80"}
+    shown = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=True).stdout
+    lines = shown.partition("Commands:\n")[2].splitlines()
+    assert len(lines) > 3
+    assert not [line for line in lines if line.endswith("...") or len(line.split()) < 3]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -150,7 +150,7 @@ class OwnPair(Pair):
 
     def source(self, size: Size, fit: Fit, limits: Limits) -> SourceSplits:
         """Both parts in the order of their names' hashes, so that fewer images are a random sample of more."""
-        keys = [_hash_of(name, self.params.source) for name in self._source.names]
+        keys = [name_hash(name, self.params.source) for name in self._source.names]
         order = np.argsort(keys, kind="stable")
         n_val = _n_val(len(order))
         val, train = order[:n_val][: limits.source_images], order[n_val:][: limits.source_images]
@@ -169,14 +169,14 @@ class OwnPair(Pair):
         if self.params.group_by:
             groups = np.array([self._sequence(name, self.params.target) for name in self._target.names])
         if self._test is None:
-            contents, vectors = _hashes(self._target, size, fit)
+            contents, vectors = content_hashes(self._target, size, fit)
             train_rows, test_rows = split_hashed(contents, vectors, 0.5, groups)
             train, test = self._target.select(train_rows), self._target.select(test_rows)
             test_groups = None if groups is None else groups[test_rows]
         else:
             train, test = self._target, self._test
-            train = train.select(np.argsort([_hash_of(name, self.params.target) for name in train.names]))
-            test = test.select(np.argsort([_hash_of(name, self.params.target_test) for name in test.names]))
+            train = train.select(np.argsort([name_hash(name, self.params.target) for name in train.names]))
+            test = test.select(np.argsort([name_hash(name, self.params.target_test) for name in test.names]))
             test_groups = np.array([self._sequence(name, self.params.target_test) for name in test.names])
             test_groups = test_groups if self.params.group_by else None
         train = train.select(np.arange(_at_most(train.n_images, limits.target_images)))
@@ -307,7 +307,8 @@ def _without_sensor(listing: Listing) -> Listing:
     return replace(listing, pixels={name: read for name, read in listing.pixels.items() if name != "sensor_depth_m"})
 
 
-def _hash_of(name: str, root: Path) -> str:
+def name_hash(name: str, root: Path) -> str:
+    """SHA-256 of a file's name below its root: an order that new files do not disturb."""
     return hashlib.sha256(name.removeprefix(str(root)).encode()).hexdigest()
 
 
@@ -337,7 +338,7 @@ def _sampled_depth_m(listing: Listing) -> np.ndarray:
     return known
 
 
-def _hashes(listing: Listing, size: Size, fit: Fit) -> tuple[np.ndarray, np.ndarray]:
+def content_hashes(listing: Listing, size: Size, fit: Fit) -> tuple[np.ndarray, np.ndarray]:
     """Content hashes of the native pixels, so that the split is the same at every working size, and near-duplicate
     hashes at the working size, at which the splits are compared later."""
     contents = np.empty(listing.n_images, "U64")
