@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 import own_folders as folders
+import placed_sets
 from bench.api import Limits, UserError
 from bench.data import pictures
 from bench.data.imageset import DataError
@@ -154,6 +155,20 @@ def test_the_working_size_follows_the_photographs(tmp_path):
     pair = own(tmp_path, "segmentation")
     assert (pair.size("segmentation", "light"), pair.size("segmentation", "standard")) == ((128, 96), (320, 256))
     assert own(tmp_path, "segmentation", size="100x50").size("segmentation", "light") == (100, 50)
+
+
+def test_bop_folders_serve_four_tasks(tmp_path):
+    root = placed_sets.bop_lm(tmp_path)
+    shutil.copytree(root / "train_pbr", tmp_path / "source")
+    shutil.copytree(root / "test", tmp_path / "target")
+    pose = own(tmp_path, "pose")
+    assert (pose.class_names, pose.size("pose", "light")) == (("obj_000001", "obj_000002"), (48, 48))
+    assert pose.inputs == {"image", "sensor_depth_m"}
+    test = pose.target((48, 48), "resize", Limits()).test
+    assert {"class_id", "quaternion", "foreground"} <= set(test.columns)
+    assert own(tmp_path, "classification").source_labels >= {"class_id", "foreground"}
+    assert own(tmp_path, "detection").source_labels == {"boxes", "box_class"}
+    assert own(tmp_path, "depth").depth_range_m == (0.02, 2.0)
 
 
 def run(root, suite):
