@@ -168,7 +168,7 @@ class OwnPair(Pair):
             groups = np.array([self._sequence(name, self.params.target) for name in self._target.names])
         if self._test is None:
             contents, vectors = content_hashes(self._target, size, fit)
-            train_rows, test_rows = split_hashed(contents, vectors, 0.5, groups)
+            train_rows, test_rows = split_hashed(contents, vectors, 0.5, groups, salt=self.name)
             train, test = self._target.select(train_rows), self._target.select(test_rows)
             test_groups = None if groups is None else groups[test_rows]
         else:

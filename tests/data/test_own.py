@@ -9,6 +9,7 @@ import placed_sets
 from bench.api import Limits, UserError
 from bench.data import pictures
 from bench.data.imageset import DataError
+from bench.data.splits import split_by_hash
 from bench.own_suite import own_suite
 from bench.plan import make_plan
 from bench.registry import Registry
@@ -84,6 +85,16 @@ def test_the_split_is_by_content_whatever_the_names_and_the_size(boxes):
     for folder, suffix in (("JPEGImages", "png"), ("Annotations", "xml")):
         (moved / "target" / folder / f"000.{suffix}").rename(moved / "target" / folder / f"zzz.{suffix}")
     assert test_images(moved, SIZE) == sorted("zzz.png" if name == "000.png" else name for name in first)
+
+
+def test_images_that_were_split_before_can_be_split_again(tmp_path):
+    """As after `bench data export`, which writes one part of a split by the same hash."""
+    folders.write_class_folders(tmp_path / "source", 4)
+    pixels = np.stack([folders.picture(i) for i in range(60)])
+    for i in split_by_hash(pixels)[0]:
+        folders.save(pixels[i], tmp_path / "target" / folders.CLASSES[i % 2] / f"{i}.png")
+    splits = own(tmp_path, "classification").target(SIZE, "resize", Limits())
+    assert min(splits.train.n_images, splits.test.n_images) > 5
 
 
 def test_frames_of_one_folder_stay_together(boxes):
