@@ -449,8 +449,7 @@ class Pair(ABC):
     renders_more: whether ``source(…).extra`` exists (arm ``source@2N``).
     stand_in: the target is rendered, and is called so everywhere; never "real".
     redistributable: whether published pages may show its images.
-    downloads: names of the public sets that it reads, to be fetched before it is used (``bench data fetch``); an
-        instance attribute may depend on ``Params``.
+    downloads: names of the public sets that it reads, to be fetched before it is used (``bench data fetch``).
     Params: pydantic model of the options: ``linemod:held_out_classes=cat+duck`` in a suite sets one of them.
     alias: what tables call the pair in place of its name and options, where these are long.
 

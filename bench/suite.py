@@ -142,6 +142,11 @@ class ResolvedTable:
     core_seconds: float | None = None
     checkpoints: int = 0
 
+    @property
+    def is_scored(self) -> bool:
+        """Whether the target has the task's labels; where it has none, refined sets are all that can be made."""
+        return set(self.task.labels) <= self.pair.target_labels
+
 
 @dataclass(frozen=True)
 class ResolvedSuite:

@@ -38,6 +38,16 @@ def test_help_loads_no_torch():
     assert shown.endswith("False False\n")
 
 
+@pytest.mark.parametrize("group", [[], ["data"]])
+def test_help_says_what_each_command_does_in_a_line_of_eighty_characters(group):
+    command = [sys.executable, "-m", "bench", *group, "--help"]
+    environment = {**os.environ, "COLUMNS": "80"}
+    shown = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=True).stdout
+    lines = shown.partition("Commands:\n")[2].splitlines()
+    assert len(lines) > 3
+    assert not [line for line in lines if line.endswith("...") or len(line.split()) < 3]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -61,7 +71,7 @@ def test_help_loads_no_torch():
             ["data", "preview", "digits", "--out", "digits.xyz"],
             "no picture can be written as 'digits.xyz'; allowed: names",
         ),
-        (["data", "preview", "digit"], "no pair 'digit'; did you mean 'digits'? Available: digits"),
+        (["data", "preview", "digit"], "no pair 'digit'; did you mean 'digits'? Available: "),
         (["new-refiner", "fda"], "there is a refiner 'fda' already"),
         (["rn"], "no such command 'rn'. Did you mean 'run'?; see python -m bench --help"),
         (["run", "--seed", "3"], "no such option: --seed (Possible options: --seeds"),

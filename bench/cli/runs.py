@@ -75,8 +75,10 @@ def run(
     budget: own.BudgetOption = "light",
     train_steps: own.StepsOption = None,
 ) -> None:
-    """Run a suite, or compare refiners on your own folders (--source DIR --target DIR --task T): train, score, and
-    write leaderboards. What is finished already is not done again."""
+    """Train, score, write leaderboards: a suite, or your folders.
+
+    Own folders: --source DIR --target DIR --task T. What is finished already is not done again.
+    """
     from bench import timings
     from bench.executors.local import LocalExecutor
     from bench.fetching import offer
@@ -163,7 +165,7 @@ def plan(
     seeds: Annotated[int | None, typer.Option(min=1, help="Task seeds of every table, instead of the suite's.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes to estimate for.")] = None,
 ) -> None:
-    """The dry run: every job, what is cached, an estimate of time and disk, for each table against its budget."""
+    """The dry run: every job, what is cached, time and disk. Tables are held against their budgets."""
     from bench import timings
     from bench.executors.local import devices
     from bench.plan import work_by_table
@@ -208,7 +210,7 @@ def report(
         bool, typer.Option("--index", help="RESULTS is a folder of results folders: write its README.md, an index.")
     ] = False,
 ) -> None:
-    """Build the leaderboards again from the records of a results folder."""
+    """Build the leaderboards of a results folder again."""
     from bench.measures import read_measurements
     from bench.records import read_records, write_atomically
     from bench.report import write_report

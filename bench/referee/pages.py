@@ -6,7 +6,6 @@ The second rule counts in the records by itself, so that it does not trust what 
 from __future__ import annotations
 
 import csv
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from bench.arms import Arm
 from bench.measures import read_measurements
 from bench.records import Record
 from bench.referee.folder import RUN_AGAIN, Finding, Results
-from bench.report import SUITE_FILE, write_report
+from bench.report import write_report
 
 MIN_SEEDS = 3
 REPORT = "build the pages again with `python -m bench report`"
@@ -24,16 +23,14 @@ REPORT = "build the pages again with `python -m bench report`"
 
 def pages(results: Results) -> Iterator[Finding]:
     """Every file of the report is there, and is what the records give."""
-    suite = results.folder / SUITE_FILE
+    records, measurements = list(results.records.values()), read_measurements(results.folder)
     with tempfile.TemporaryDirectory() as folder:
-        if suite.is_file():
-            shutil.copy(suite, folder)
         try:
-            write_report(list(results.records.values()), Path(folder), read_measurements(results.folder))
+            write_report(records, Path(folder), measurements, results=results.folder)
         except UserError as error:
             yield Finding("records", f"give no leaderboard: {error}", RUN_AGAIN)
             return
-        for path in sorted(p for p in Path(folder).rglob("*") if p.is_file() and p.name != SUITE_FILE):
+        for path in sorted(p for p in Path(folder).rglob("*") if p.is_file()):
             name = path.relative_to(folder).as_posix()
             published = results.folder / name
             if not published.is_file():
