@@ -8,6 +8,7 @@ Values::
     edges_before, edges_after               agreement of image edges with label boundaries, 0.5 = none
     edges_kept                           %  (edges_after − 0.5) / (edges_before − 0.5), over all images
     similarity                              SSIM of luminance inside the foreground; 1 for ``identity``
+    to_truth, to_truth_identity   levels    mean |image − the same scene drawn as the target is|, where the pair has it
 
 The judge and its reference are said in ``about``. Per image: ``similarity`` (of the whole image where there is no
 foreground), ``edges_before``, ``edges_after``, ``judged`` and ``judged_reference`` (contributions to the scores), and
@@ -41,7 +42,7 @@ from bench.metrics.domain_gap import Estimate, Z
 from bench.metrics.label_preservation import boundaries, edge_agreement, relative_score, similarity
 from bench.store import Entry
 
-VERSION = 1
+VERSION = 3
 BATCH = 64
 N_CHANGED_MOST = 8
 SCORE_KEPT_PERCENT = 80.0
@@ -68,6 +69,7 @@ class Spec(Frozen):
     scale: float
     labels_have_place: bool
     outlines: tuple[str, ...]
+    has_truth: bool
 
 
 def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
@@ -77,7 +79,11 @@ def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
         "version": VERSION,
         **spec.model_dump(),
         "judged": {role: inputs[role].files for role in ("judged", "judged_identity", "judged_reference")},
-        "source": column_digests(inputs["source"], SPLIT, ("image", "box_class", *spec.outlines)),
+        "source": column_digests(
+            inputs["source"],
+            SPLIT,
+            ("image", "box_class", *spec.outlines, *(("in_target_look",) if spec.has_truth else ())),
+        ),
         "refined": column_digests(inputs["refined"], SPLIT, ("image",)),
         "views": inputs["refined"].meta["views"],
     }
@@ -93,7 +99,7 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
         compared.append(_compare(spec, source, refined, rows))
         work.progress(int(rows[-1]) + 1, source.n_images, float("nan"))
     per_image = {name: np.concatenate([part[name] for part in compared]) for name in compared[0]}
-    values = _scores(spec, judged) | _edges(spec, per_image) | _similarity(spec, per_image)
+    values = _scores(spec, judged) | _edges(spec, per_image) | _similarity(spec, per_image) | _to_truth(per_image)
     del judged["judged_identity"], per_image["has_foreground"]
     changed_most = np.argsort(per_image["similarity"], kind="stable")[:N_CHANGED_MOST]
     np.savez_compressed(folder / "per_image.npz", changed_most=changed_most, **per_image, **judged)  # type: ignore[arg-type]
@@ -127,7 +133,15 @@ def _compare(spec: Spec, source: ImageSet, refined: Column, rows: np.ndarray) ->
         found = {"edges_before": edge_agreement(before, edges), "edges_after": edge_agreement(after, edges)}
     has_foreground = np.asarray(inside.any(axis=(1, 2)))
     found["similarity"] = similarity(before, after, inside | ~has_foreground[:, None, None])
+    if spec.has_truth:
+        truth = source.columns["in_target_look"].take(rows)
+        found |= {"to_truth": _levels(after, truth), "to_truth_identity": _levels(before, truth)}
     return {**found, "has_foreground": has_foreground}
+
+
+def _levels(images: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Mean absolute difference of each image ``(N,)``."""
+    return np.abs(images.astype(np.int16) - truth).mean(axis=(1, 2, 3))
 
 
 def _flags(spec: Spec, values: dict[str, Quantity]) -> list[str]:
@@ -180,6 +194,16 @@ def _similarity(spec: Spec, per_image: dict[str, np.ndarray]) -> dict[str, Quant
         return {"similarity": _mean(per_image["similarity"][shown])}
     reason = "no foreground in any image" if "foreground" in spec.outlines else "no masks"
     return {"similarity": Quantity.not_measurable(reason)}
+
+
+def _to_truth(per_image: dict[str, np.ndarray]) -> dict[str, Quantity]:
+    """No score of the refiner: a network need not see what pixels say."""
+    return {
+        name: Quantity(value=float(per_image[name].mean()), unit="levels")
+        if name in per_image
+        else Quantity.not_measurable("no scenes in the target's look")
+        for name in ("to_truth", "to_truth_identity")
+    }
 
 
 def _percent(ratio: Estimate | None, problem: str) -> Quantity:
