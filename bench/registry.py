@@ -234,7 +234,7 @@ class Registry:
 
 def _made(cls: type[Plugin], params: Frozen, kind: str) -> Plugin:
     try:
-        return cls(params)  # type: ignore[call-arg]
+        return cls(params)
     except UserError:
         raise
     except Exception as error:
