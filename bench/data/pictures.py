@@ -42,7 +42,7 @@ def opened(path: Path) -> Iterator[ImageFile.ImageFile]:
         raise DataError(f"{path} is no image that can be read; write it again as PNG or JPEG, or remove it") from None
     except PermissionError:
         raise
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow raises SyntaxError for a damaged PNG chunk
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         if isinstance(error, DataError):
             raise
         reason = str(error).split("\n")[0]
