@@ -268,6 +268,7 @@ class _TableBuilder:
             scale=metric.scale,
             labels_have_place=set(table.task.labels) != {"class_id"},
             outlines=tuple(kind for kind in WITH_OUTLINES if kind in table.pair.source_labels),
+            has_truth="in_target_look" in table.pair.source_labels,
         )
         inputs = {role: jobs[role] for role in ("judged", "judged_identity", "judged_reference")}
         inputs |= {"source": self.source, "refined": refined}

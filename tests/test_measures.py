@@ -93,3 +93,13 @@ def test_a_suite_may_leave_measures_out_and_what_it_measures_is_in_the_dry_run(r
     assert more == {"features", "domain_gap", "judge", "label_preservation"}
     charged = [job.id for work in work_by_table(with_measures) for job in work.jobs]
     assert sorted(charged) == sorted(with_measures.jobs)
+
+
+def test_images_in_which_the_judge_finds_no_labels_any_more_are_flagged_by_the_score(run_inline):
+    suite = toy_suite(arms=["refined"], measures=True, seeds=1, refiners=["darker:factor=0", "same"], train_steps=60)
+    found = {m.of.refiner: m for m in read_measurements(run_inline(suite).results) if m.kind == "label_preservation"}
+    assert found["same"].flags == ()
+    assert found["same"].value("score_kept").value == found["same"].value("score_to_identity").value == 100
+    assert found["darker:factor=0"].flags == ("score",)
+    assert len(found["same"].per_image["changed_most"].unpack()) == 8
+    assert len(found["same"].per_image["judged"].unpack()) == 12

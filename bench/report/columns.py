@@ -192,6 +192,11 @@ EDGES_KEPT = Format(
 SIMILARITY = Format(
     lambda found, _: quantity(found.labels.get("similarity"), 2), _quantities("labels", "similarity"), right=False
 )
+TO_TRUTH = Format(
+    lambda found, _: quantity(found.labels.get("to_truth"), 1),
+    _quantities("labels", "to_truth", "to_truth_identity"),
+    right=False,
+)
 GAP = Format(_gap, _quantities("gap", *_GAPS, "kid_reduction"), right=False)
 
 
@@ -218,6 +223,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("judge's score kept, % [95 %]", "labels_", _measured, SCORE_KEPT, 3, measured=True),
     Column("label edges kept, % [95 %]", "labels_", _measured, EDGES_KEPT, 3, measured=True),
     Column("foreground SSIM [95 %]", "labels_", _measured, SIMILARITY, 4, measured=True),
+    Column("off the truth, levels", "labels_", _measured, TO_TRUTH, 5, measured=True),
     Column("domain gap, KID [95 %]", "gap_", _measured, GAP, 2, measured=True),
     Column("fit, s", "fit_seconds", _cost("fit_seconds"), SECONDS, 4),
     Column("refine, s", "refine_seconds", _cost("refine_seconds"), SECONDS, 4),
