@@ -179,6 +179,8 @@ class Refiner(ABC):
     reads: source label columns used; a pair without a required one is refused at planning.
     needs: see :class:`Need`.
     views: refined samples stored for each source image (an instance attribute may depend on ``Params``).
+    tiles: whether ``refine`` may be called on overlapping tiles of an image and with other sizes than ``fit`` saw, as
+        convolutional networks may; :mod:`bench.native` relies on it.
     images_seen: set by ``fit``: source images that its steps drew, with repetition (0 where it takes no steps).
     joint: whether ``fit`` trains a task network of its own, which :meth:`predictor` returns (arm ``end_to_end``).
     fit_seconds: a prior for the dry run: a fit at budget ``light`` on images of 64×64, on one CPU core.
@@ -192,6 +194,7 @@ class Refiner(ABC):
     Params: ClassVar[type[Frozen]] = Frozen
     views: int = 1
     joint: bool = False
+    tiles: ClassVar[bool] = False
     fit_seconds: ClassVar[float] = 0.1
     images_seen: int = 0
 
@@ -368,6 +371,13 @@ class Task(ABC):
         """
         return None
 
+    def as_labels(self, predictions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Predictions as the label columns that they are predictions of, to be drawn as those are.
+
+        Here: those that bear a label's name.
+        """
+        return {name: predictions[name] for name in self.labels if name in predictions}
+
     @abstractmethod
     def statistics(
         self, predictions: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], space: LabelSpace
@@ -439,22 +449,29 @@ class Pair(ABC):
     renders_more: whether ``source(…).extra`` exists (arm ``source@2N``).
     stand_in: the target is rendered, and is called so everywhere; never "real".
     redistributable: whether published pages may show its images.
+    downloads: names of the public sets that it reads, to be fetched before it is used (``bench data fetch``); an
+        instance attribute may depend on ``Params``.
     Params: pydantic model of the options: ``linemod:held_out_classes=cat+duck`` in a suite sets one of them.
+    alias: what tables call the pair in place of its name and options, where these are long.
+
+    What depends on options, as the classes of a folder do, is set by ``__init__``.
     """
 
     name: ClassVar[str]
+    alias: str = ""
     version: ClassVar[int]
-    title: ClassVar[str]
-    tasks: ClassVar[frozenset[str]]
-    class_names: ClassVar[tuple[str, ...]]
-    source_labels: ClassVar[frozenset[str]]
-    target_labels: ClassVar[frozenset[str]]
-    inputs: ClassVar[frozenset[str]] = frozenset({"image"})
-    depth_range_m: ClassVar[tuple[float, float] | None] = None
+    title: str
+    tasks: frozenset[str]
+    class_names: tuple[str, ...]
+    source_labels: frozenset[str]
+    target_labels: frozenset[str]
+    inputs: frozenset[str] = frozenset({"image"})
+    depth_range_m: tuple[float, float] | None = None
     safe_distance_m: ClassVar[float | None] = None
     renders_more: ClassVar[bool] = False
     stand_in: ClassVar[bool] = False
     redistributable: ClassVar[bool] = False
+    downloads: tuple[str, ...] = ()
     licence: ClassVar[str]
     citation: ClassVar[str]
     Params: ClassVar[type[Frozen]] = Frozen
@@ -477,6 +494,10 @@ class Pair(ABC):
     @abstractmethod
     def target(self, size: tuple[int, int], fit: Fit, limits: Limits) -> TargetSplits:
         """Read the real side; see :class:`TargetSplits` for what is at which size."""
+
+    def describe(self, budget: str) -> list[str]:
+        """Lines that a run prints before it begins: what was found in a user's folders. Nothing for other pairs."""
+        return []
 
 
 class Described(Frozen):

@@ -16,6 +16,8 @@ from bench.names import nearest
 SIMPLE = ("source", "refined", "source_refined", "source@2N", "end_to_end", "oracle", "adabn")
 COUNTED = ("real", "hybrid", "refined_hybrid")
 WITH_REFINER = ("refined", "source_refined", "refined_hybrid", "end_to_end")
+REFINED = ("refined", "source_refined", "refined_hybrid")
+"""Arms that train on a stored refined set."""
 WITH_TARGET_LABELS = ("real", "hybrid", "refined_hybrid", "oracle")
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -66,6 +65,11 @@ class Subject(Strict):
         """As :attr:`bench.records.Cell.table`."""
         return self.pair, self.task, self.model, self.budget
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Of the leaderboard's table: as :data:`bench.report.frame.TABLE`."""
+        return self.pair, self.task, self.model, self.recipe, self.budget
+
 
 class Measurement(Strict):
     """One result, or its failure with the reason.
@@ -74,7 +78,7 @@ class Measurement(Strict):
     ----------
     values: quantities by name; :mod:`bench.jobs.domain_gap` and :mod:`bench.jobs.label_preservation` list them.
     about: what the values rest on, in words: the judge and its reference; the encoder, its weights' SHA-256, sizes.
-    flags: objections that a table must show: ``labels damaged``.
+    flags: objections that a table must show: ``score`` or ``edges``, what says that labels are damaged.
     per_image: arrays for re-use, one entry an image: scores, ``rows`` of the set, ``changed_most`` (rows).
     digests: ``pair`` as in the records, and SHA-256 of what was measured.
     seconds: of work done for this measurement, work shared with others included.
@@ -134,15 +138,3 @@ def read_measurements(results: Path) -> list[Measurement]:
                 "again"
             ) from None
     return found
-
-
-def of_refiner(
-    measurements: Sequence[Measurement], kind: Kind, table: tuple[str, ...], refiner: str
-) -> list[Measurement]:
-    """The measurements of a kind of one refiner of a table (pair, task, model, recipe, budget), one a refiner seed."""
-    return [
-        m
-        for m in measurements
-        if m.kind == kind
-        and (m.of.pair, m.of.task, m.of.model, m.of.recipe, m.of.budget, m.of.refiner) == (*table, refiner)
-    ]

@@ -8,26 +8,41 @@ plug-in files and named folders, budget, seeds, and the ids of its inputs. Nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 from bench.api import Frozen, Need
-from bench.arms import Arm
-from bench.jobs import KINDS, domain_gap, features, fit, prepare, refine, score, select, train
+from bench.arms import REFINED, Arm
+from bench.galleries import Shown
+from bench.jobs import (
+    KINDS,
+    domain_gap,
+    features,
+    fit,
+    gallery,
+    judge,
+    label_preservation,
+    prepare,
+    refine,
+    score,
+    select,
+    train,
+)
+from bench.jobs.judge import Look
 from bench.jobs.train import PhaseSpec, StreamSpec
 from bench.jobs.work import NetworkSpec, digest_of
 from bench.measures import Kind, Subject
 from bench.measuring import PlannedMeasure
+from bench.metrics.label_preservation import WITH_OUTLINES
+from bench.picturing import PlannedGallery
 from bench.products import Product
 from bench.records import Cell
 from bench.seeds import seed_from
 from bench.suite import ResolvedRefiner, ResolvedSuite, ResolvedTable
 
 REAL_FRACTION = 0.5
-REFINED = frozenset({"refined", "source_refined", "refined_hybrid"})
-"""Arms that train on a stored refined set."""
 
 
 @dataclass(frozen=True)
@@ -92,12 +107,14 @@ class TableWork:
 def work_by_table(plan: Plan) -> list[TableWork]:
     """The plan's jobs, each under the first table that needs it; the two recipes of a table are one."""
     owners: dict[str, tuple[str, ...]] = {}
-    for planned in plan.cells:
-        pending = list(planned.jobs.values())
+    needs: list[tuple[tuple[str, ...], Mapping[str, str]]] = [(p.cell.table, p.jobs) for p in plan.cells]
+    needs += [(product.awaited_by, product.jobs) for product in plan.products if product.awaited_by]
+    for table, jobs in needs:
+        pending = list(jobs.values())
         while pending:
             job_id = pending.pop()
             if job_id not in owners:
-                owners[job_id] = planned.cell.table
+                owners[job_id] = table
                 pending += [needed for _, needed in plan.jobs[job_id].inputs]
     cells: dict[tuple[str, ...], list[PlannedCell]] = {}
     for planned in plan.cells:
@@ -124,6 +141,8 @@ def make_plan(suite: ResolvedSuite) -> Plan:
             cells.setdefault(planned.cell.id, planned)
         if table.measures:
             products += builder.measures()
+        if table.pictures:
+            products += builder.galleries()
     return Plan(suite, jobs, tuple(cells.values()), tuple(products))
 
 
@@ -145,6 +164,8 @@ class _TableBuilder:
             for _, refiner in self.table.rows:
                 if refiner is not None and not refiner.refiner.needs:
                     self._refined(refiner, refiner_seed)
+        if not set(self.table.task.labels) <= self.table.pair.target_labels:
+            return  # Nothing to score with: the refined sets are all that can be made.
         for task_seed in range(self.table.seeds):
             for refiner_seed in range(self.table.refiner_seeds):
                 for arm, refiner in self.table.rows:
@@ -159,11 +180,42 @@ class _TableBuilder:
                 jobs = {"source": self.source, "target": self.target, "refine": self._refined(refiner, refiner_seed)}
                 gap = {role: self._features(role, jobs[role]) for role in jobs}
                 yield self._measure("domain_gap", refiner, refiner_seed, jobs | self._domain_gap(refiner, gap))
+                kept = self._label_preservation(refiner, jobs["refine"])
+                yield self._measure("label_preservation", refiner, refiner_seed, jobs | kept)
+
+    def galleries(self) -> Iterator[PlannedGallery]:
+        """Pictures of the table, and of each refiner that has the arm ``refined``; first seeds."""
+        table = self.table
+        refined = [refiner for arm, refiner in table.rows if refiner is not None and str(arm) == "refined"]
+        if not refined:
+            return
+        shared = {"source": self.source, "target": self.target}
+        scored = {"score": self._cell(Arm("source"), None, 0, 0).jobs["score"]}
+        if table.measures:
+            scored |= {f"{role}_features": self._features(role, images) for role, images in shared.items()}
+        yield self._gallery("", shared | scored)
+        for refiner in refined:
+            score_id = self._cell(Arm("refined"), refiner, 0, 0).jobs["score"]
+            yield self._gallery(refiner.variant, shared | {"refined": self._refined(refiner, 0), "score": score_id})
+
+    def _gallery(self, refiner: str, inputs: dict[str, str]) -> PlannedGallery:
+        table = self.table
+        spec = gallery.Spec(task=table.task_described, space=table.space, labels=table.task.labels)
+        job = self._add("gallery", f"pictures of {refiner or table.pair.name}", spec, inputs)
+        of = Shown(
+            pair=table.pair_variant,
+            task=table.task_variant,
+            model=table.model_variant,
+            recipe=table.recipe,
+            budget=table.budget.name,
+            refiner=refiner,
+        )
+        return PlannedGallery(of, {"gallery": job}, table.pair.redistributable)
 
     def _measure(self, kind: Kind, refiner: ResolvedRefiner, refiner_seed: int, jobs: dict[str, str]) -> PlannedMeasure:
         table = self.table
         of = Subject(
-            pair=table.pair.name,
+            pair=table.pair_variant,
             task=table.task_variant,
             model=table.model_variant,
             recipe=table.recipe,
@@ -187,6 +239,55 @@ class _TableBuilder:
         inputs = {"source": gap["source"], "target": gap["target"], "refined": gap["refine"]}
         measure = self._add("domain_gap", f"domain gap of {refiner.variant}", spec, inputs)
         return {**{f"{role}_features": job for role, job in gap.items()}, "measure": measure}
+
+    def _label_preservation(self, refiner: ResolvedRefiner, refined: str) -> dict[str, str]:
+        """Jobs by role: the judge's training, its answers, and what follows from them.
+
+        The judge has seen labelled target images, so nothing but reports may read its answers.
+        """
+        table, metric = self.table, self.table.task.metrics[0]
+        has_labels = set(table.task.labels) <= table.pair.target_labels
+        arm: Literal["oracle", "source"] = "oracle" if has_labels else "source"
+        has_look = has_labels and "in_target_look" in table.pair.source_labels
+        look: Look = "in_target_look" if has_look else "image"
+        jobs = {"train": self._train(Arm(arm), None, 0, 0)}
+        jobs["judged_identity"] = self._judged(jobs["train"], "image")
+        jobs["judged_reference"] = self._judged(jobs["train"], look)
+        jobs["judged"] = self._judged(jobs["train"], "refined", refined)
+        spec = label_preservation.Spec(
+            judge=arm,
+            reference="oracle_style" if has_look else "identity",
+            metric=metric.name,
+            higher_is_better=metric.higher_is_better,
+            unit=metric.unit,
+            scale=metric.scale,
+            labels_have_place=set(table.task.labels) != {"class_id"},
+            outlines=tuple(kind for kind in WITH_OUTLINES if kind in table.pair.source_labels),
+        )
+        inputs = {role: jobs[role] for role in ("judged", "judged_identity", "judged_reference")}
+        inputs |= {"source": self.source, "refined": refined}
+        label = f"label preservation of {refiner.variant}"
+        return {**jobs, "measure": self._add("label_preservation", label, spec, inputs)}
+
+    def _judged(self, weights: str, look: Look, refined: str = "") -> str:
+        table = self.table
+        spec = judge.Spec(**dict(self._network()), labels=table.task.labels, geometry=table.task.geometry, look=look)
+        inputs = {"weights": weights, "source": self.source} | ({"refined": refined} if refined else {})
+        of = self.jobs[refined or self.source].label
+        return self._add(
+            "judge", f"judge {of}{' in the target look' if look == 'in_target_look' else ''}", spec, inputs
+        )
+
+    def _network(self) -> NetworkSpec:
+        table = self.table
+        return NetworkSpec(
+            task=table.task_described,
+            model=table.model,
+            space=table.space,
+            batch_size=table.budget.batch_size,
+            inputs=table.space.inputs,
+            ms_per_image=self.model.ms_per_image,
+        )
 
     def _add(self, kind: str, label: str, spec: Frozen, inputs: dict[str, str]) -> str:
         version = KINDS[kind].VERSION
@@ -295,14 +396,7 @@ class _TableBuilder:
                 jobs["refine"] = refined = self._refined(refiner, refiner_seed)
             trained_arm = Arm("source") if arm.kind == "adabn" else arm
             jobs["train"] = weights = self._train(trained_arm, refined, refiner_seed, task_seed, variant)
-        network = NetworkSpec(
-            task=table.task_described,
-            model=table.model,
-            space=table.space,
-            batch_size=table.budget.batch_size,
-            inputs=table.space.inputs,
-            ms_per_image=self.model.ms_per_image,
-        )
+        network = self._network()
         if arm.kind == "adabn":
             label = f"adapt {table.model_variant} by adabn ({table.recipe}, seed {task_seed})"
             inputs = {"train": weights, "target": self.target}

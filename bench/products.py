@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from bench.store import Entry
 
-FOLDERS = ("measures",)
+FOLDERS = ("gallery", "measures")
 """The folders of all kinds of product: each holds what the plan at hand asks for and nothing else."""
 
 

@@ -33,10 +33,16 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from bench.api import Described, Frozen, ModelParams, Need, Pair, PluginError, Reads, Refiner, Task, UserError
+from bench.data.folders import folder_digest
 from bench.names import nearest, split_variant, unknown
 
 RENDERED_PAIRS = ("objects", "street", "indoor", "vending")
-BUILT_IN_PAIRS = {"digits": "bench.data.digits", **dict.fromkeys(RENDERED_PAIRS, "bench.data.embedded")}
+BUILT_IN_PAIRS = {
+    "digits": "bench.data.digits",
+    "own": "bench.data.own",
+    **dict.fromkeys(RENDERED_PAIRS, "bench.data.embedded"),
+    "linemod": "bench.data.real.linemod",
+}
 
 Plugin = TypeVar("Plugin", Refiner, Task, Pair)
 
@@ -188,11 +194,13 @@ class Registry:
         return cls(cls.Params.model_validate(described.params))
 
     def _described(self, cls: Any, params: Frozen) -> Described:
-        """What determines a plug-in of this class with these parameters; files and folders count by content."""
+        """What determines a plug-in of this class with these parameters; files and folders count by content.
+
+        A pair's folders may be larger than one cares to read at each planning: they count by names, sizes and times.
+        """
+        digest = folder_digest if issubclass(cls, Pair) else content_digest
         contents = {
-            key: content_digest(value)
-            for key in type(params).model_fields
-            if isinstance(value := getattr(params, key), Path)
+            key: digest(value) for key in type(params).model_fields if isinstance(value := getattr(params, key), Path)
         }
         return Described(
             name=cls.name,

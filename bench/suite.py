@@ -25,6 +25,7 @@ A suite is a list of tables; a table trains every arm alike (one pair, task, mod
         checkpoints: 5              # optional: what could be chosen by without labels, at five steps of each training
         core_seconds: 300           # optional: what its jobs may cost on one CPU core; `plan` checks it
         measures: true              # label preservation and domain gap of every refined set (docs/measures.md)
+        pictures: true              # strips of images for the page: refined ones, and predictions on test images
 
 ``source`` is in every table, because gains are measured from it; so is ``source`` under the other recipe (DESIGN §5:
 weak baselines manufacture gains), as a table of its own where the suite has none.
@@ -75,6 +76,7 @@ class TableEntry(Frozen):
     core_seconds: float | None = Field(default=None, gt=0)
     checkpoints: int | None = Field(default=None, ge=2, strict=True)
     measures: bool = Field(default=True, strict=True)
+    pictures: bool = Field(default=True, strict=True)
 
     @field_validator("arms", mode="before")
     @classmethod
@@ -136,6 +138,7 @@ class ResolvedTable:
     refiner_seeds: int
     rows: tuple[tuple[Arm, ResolvedRefiner | None], ...]
     measures: bool
+    pictures: bool
     core_seconds: float | None = None
     checkpoints: int = 0
 
@@ -360,7 +363,7 @@ def _resolve_table(entry: TableEntry, registry: Registry) -> ResolvedTable:
     table = ResolvedTable(
         pair=pair,
         pair_described=pair_described,
-        pair_variant=_canonical(entry.pair),
+        pair_variant=pair.alias or _canonical(entry.pair),
         task=task,
         task_described=task_described,
         task_variant=_canonical(entry.task),
@@ -383,6 +386,7 @@ def _resolve_table(entry: TableEntry, registry: Registry) -> ResolvedTable:
         core_seconds=entry.core_seconds,
         measures=entry.measures,
         checkpoints=entry.checkpoints or 0,
+        pictures=entry.pictures,
     )
     rows: dict[tuple[Arm, str], tuple[Arm, ResolvedRefiner | None]] = {(Arm("source"), ""): (Arm("source"), None)}
     for arm_entry in entry.arms:
@@ -436,8 +440,11 @@ def _check_arm(arm: Arm, refiner: ResolvedRefiner | None, table: ResolvedTable) 
             f"refiner {refiner.variant!r} cannot serve arm 'end_to_end': it trains no task network; "
             "name the refiners that do, as {arm: end_to_end, refiners: [...]}"
         )
-    if arm.k is not None and arm.k > n_labelled:
-        raise UserError(f"{cannot}it has {n_labelled} labelled real training images; ask for at most that many")
+    if arm.has_target_labels and (arm.k or 1) > n_labelled:
+        lend = (
+            "lend it some (--labelled-target), or leave the arm out" if not n_labelled else "ask for at most that many"
+        )
+        raise UserError(f"{cannot}it has {n_labelled} labelled real training images; {lend}")
     if arm.finetune and table.budget.train_steps < 2:
         raise UserError(f"arm {str(arm)!r} trains in two phases and needs train_steps of 2 or more; found 1")
     if arm.kind == "adabn" and table.task.model(table.model.name).batch_norm is False:

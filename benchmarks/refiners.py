@@ -2,6 +2,7 @@
 
     OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 python -m benchmarks.refiners [SIZE ...]
     OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 python -m benchmarks.refiners train [WIDTH [STEPS]]
+    OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 python -m benchmarks.refiners fit [SIZE ...]
 
 *Refining*: ours is ``Refiner.refine`` on a batch of float32 tensors. The rivals do one image after the other, as one
 would without us: scikit-image's ``match_histograms`` on float32 images (the same output, to 1e-6) and on uint8 ones
@@ -14,6 +15,8 @@ is the step of the widely used PyTorch implementation as its structure is known,
 losses, each generator called for one image at a time, the discriminators' losses propagated one after the other, plain
 Adam, the plain memory layout, no logging. Where there is a GPU both run there at the paper's width, ours with its mixed
 precision.
+
+*Fitting*: seconds of processor time of a whole fit at budget ``light``; there is no rival.
 
 Ours and rival take turns in one process with one thread; a figure is the median of the repetitions, per second of
 processor time, so that other work on the machine counts for neither (on a GPU: of wall time).
@@ -200,6 +203,22 @@ def measure_case(case: Case, source: ImageSet, target: ImageSet) -> None:
     print(line, flush=True)
 
 
+def measure_fit(size: int) -> None:
+    """Print the time of a light fit of every learned refiner."""
+    source, target = toy_images(64, size, size, seed=1), toy_images(64, size, size, seed=2)
+    budget = Budget(name="light", train_steps=1_000, batch_size=1)
+    print(f"\n{size}×{size}, seconds of a fit at budget light")
+    for case in CASES:
+        if case.refiner.fit_seconds >= 1:
+            context = toy_context(case.refiner.needs, case.task, source.image_size)
+            of_task = frozenset(case.task.labels if case.task else {"class_id"}) if case.refiner.needs else frozenset()
+            start = time.process_time()
+            case.refiner.fit(
+                source.only((case.refiner.reads | frozenset()) | of_task), target.unlabelled(), budget, context
+            )
+            print(f"{case.variant:27} {time.process_time() - start:9.1f}", flush=True)
+
+
 def measure_generators() -> None:
     """Print what the harness adds to each image: its generator."""
     rows, seconds = np.arange(1000), []
@@ -303,6 +322,9 @@ if __name__ == "__main__":
             for requested in (64, 256):
                 for n_blocks in (6, 9):
                     measure_training(requested, n_blocks, width, n_steps)
+        case ["fit", *sizes]:
+            for requested in [int(size) for size in sizes] or (32, 64):
+                measure_fit(requested)
         case sizes:
             for requested in [int(size) for size in sizes] or SIZES:
                 measure(requested)

@@ -86,6 +86,7 @@ class CUT(Refiner):
     version: ClassVar[int] = 1
     fit_seconds: ClassVar[float] = 50
     Params: ClassVar[type[Frozen]] = Params
+    tiles: ClassVar[bool] = True
     sizes_of: ClassVar[Mapping[str, Size]] = SIZES
 
     def fit(self, source: ImageSet, target: UnlabelledImages, budget: Budget, context: FitContext) -> None:

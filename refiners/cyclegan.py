@@ -74,6 +74,7 @@ class CycleGAN(Refiner):
     version: ClassVar[int] = 1
     fit_seconds: ClassVar[float] = 40
     Params: ClassVar[type[Frozen]] = Params
+    tiles: ClassVar[bool] = True
 
     def fit(self, source: ImageSet, target: UnlabelledImages, budget: Budget, context: FitContext) -> None:
         """Play both translations against their discriminators; keep the one to the target."""

@@ -65,6 +65,7 @@ class SimGAN(Refiner):
     version: ClassVar[int] = 1
     fit_seconds: ClassVar[float] = 25
     Params: ClassVar[type[Frozen]] = Params
+    tiles: ClassVar[bool] = True
 
     def fit(self, source: ImageSet, target: UnlabelledImages, budget: Budget, context: FitContext) -> None:
         """Three phases: R alone, D alone, both; keep R."""

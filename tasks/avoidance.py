@@ -107,6 +107,9 @@ class Avoidance(Task):
     def predict(self, network: nn.Module, inputs: dict[str, Tensor]) -> dict[str, np.ndarray]:
         return {"predicted_distance_m": network(inputs).exp().cpu().numpy()}
 
+    def as_labels(self, predictions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {"free_distance_m": predictions["predicted_distance_m"]}
+
     def statistics(
         self, predictions: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], space: LabelSpace
     ) -> dict[str, np.ndarray]:

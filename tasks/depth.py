@@ -53,7 +53,7 @@ _MODELS = {
         ModelSpec(
             "t2net_depth_light",
             batch_norm=True,
-            ms_per_image=12.0,
+            ms_per_image=9.0,
             summary=f"T2Net's depth net at width {LIGHT_WIDTH} without full resolution, for one CPU core",
         ),
         ModelSpec(

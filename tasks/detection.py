@@ -62,6 +62,9 @@ _MODELS = {
     )
 }
 
+DRAWN_SCORE = 0.3
+"""Pictures show the detections that are at least so sure."""
+
 
 class Detection(Task):
     """Object detection; see the module's docstring."""
@@ -127,6 +130,10 @@ class Detection(Task):
             scores[row, :n_found] = found["scores"].cpu().numpy()[inside]
             class_ids[row, :n_found] = found["labels"].cpu().numpy()[inside]
         return {"box": boxes, "score": scores, "class_id": class_ids}
+
+    def as_labels(self, predictions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        sure = predictions["score"] >= DRAWN_SCORE
+        return {"boxes": predictions["box"], "box_class": np.where(sure, predictions["class_id"], -1)}
 
     def statistics(
         self, predictions: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], space: LabelSpace

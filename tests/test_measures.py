@@ -7,7 +7,7 @@ from bench.jobs import features
 from bench.measures import read_measurements
 from toy_runs import toy_suite
 
-MEASURED = {"arms": ["refined"], "measures": True, "seeds": 1}
+MEASURED = {"measures": True, "seeds": 1}
 
 
 @pytest.fixture(autouse=True)
@@ -16,19 +16,19 @@ def few_small_images(monkeypatch):
 
 
 def test_every_refined_set_is_measured_and_what_left_the_suite_is_removed(run_inline):
-    run = run_inline(toy_suite(**MEASURED, refiners=["darker", "same"]))
+    run = run_inline(toy_suite(**MEASURED, arms=["refined"], refiners=["darker", "same"]))
     found = {(m.kind, m.of.refiner): m for m in read_measurements(run.results)}
     assert {refiner for kind, refiner in found if kind == "domain_gap"} == {"darker", "same"}
     assert {m.status for m in found.values()} == {"ok"}
     assert {m.digests["pair"] for m in found.values()} == {run.outcome.records[0].pair.digest}
-    left = run_inline(toy_suite(**MEASURED, refiners=["same"]))
+    left = run_inline(toy_suite(**MEASURED, arms=["refined"], refiners=["same"]))
     assert {m.of.refiner for m in read_measurements(left.results)} == {"same"}
-    run_inline(toy_suite(**MEASURED | {"measures": False}, refiners=["same"]))
+    run_inline(toy_suite(arms=["refined"], seeds=1, refiners=["same"]))
     assert read_measurements(run.results) == []
 
 
 def test_features_of_source_and_target_are_computed_once_for_all_refiners(run_inline):
-    run = run_inline(toy_suite(**MEASURED, refiners=["darker", "same", "twice"], refiner_seeds=2))
+    run = run_inline(toy_suite(**MEASURED, arms=["refined"], refiners=["darker", "same", "twice"], refiner_seeds=2))
     # Source, target, darker and twice, whose seeds differ; `same` has the source's own images.
     assert run.executor.counts["features"] == 2 + 1 + 2
 
@@ -38,7 +38,7 @@ def test_a_measure_that_fails_fails_no_row_and_says_why(run_inline, monkeypatch)
         raise RuntimeError("the lens cap is on")
 
     monkeypatch.setattr("bench.jobs.features._encoder", broken)
-    run = run_inline(toy_suite(**MEASURED, refiners=["darker"]))
+    run = run_inline(toy_suite(**MEASURED, arms=["refined"], refiners=["darker"]))
     assert run.outcome.complete
     gap = next(m for m in read_measurements(run.results) if m.kind == "domain_gap")
     assert gap.status == "failed"
@@ -47,15 +47,27 @@ def test_a_measure_that_fails_fails_no_row_and_says_why(run_inline, monkeypatch)
 
 
 def test_a_refiner_that_fails_leaves_measurements_that_say_so(run_inline):
-    run = run_inline(toy_suite(**MEASURED, refiners=["raises", "darker"]))
+    run = run_inline(toy_suite(**MEASURED, arms=["refined"], refiners=["raises", "darker"]))
     found = {m.of.refiner: m for m in read_measurements(run.results) if m.kind == "domain_gap"}
     assert found["darker"].status == "ok"
     assert "the flux capacitor is empty" in found["raises"].reason
 
 
 def test_a_file_that_is_no_measurement_is_named(run_inline, tmp_path):
-    run = run_inline(toy_suite(**MEASURED, refiners=["same"]))
+    run = run_inline(toy_suite(**MEASURED, arms=["refined"], refiners=["same"]))
     path = next((run.results / "measures").iterdir())
     path.write_text(path.read_text().replace("domain_gap", "horoscope"))
     with pytest.raises(UserError, match=f"{path.name} is not a measurement of schema 1: kind"):
         read_measurements(run.results)
+
+
+def test_the_judge_is_the_oracle_and_without_target_labels_the_source_which_is_said(run_inline):
+    run = run_inline(toy_suite(**MEASURED, arms=["refined"], refiners=["darker"]))
+    kept = next(m for m in read_measurements(run.results) if m.kind == "label_preservation")
+    assert kept.about["judge"].startswith("`oracle`")
+    assert kept.about["reference"].startswith("identity")
+    unlabelled = run_inline(toy_suite(**MEASURED, pair="toy_unlabelled", arms=["refined"], refiners=["darker"]))
+    kept = next(m for m in read_measurements(unlabelled.results) if m.kind == "label_preservation")
+    assert "confounded by realism" in kept.about["judge"]
+    assert str(kept.value("similarity")) == "not measurable: no masks"
+    assert str(kept.value("edges_kept")) == "not measurable: no masks, boxes or depth"

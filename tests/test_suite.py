@@ -240,3 +240,28 @@ def test_tables_of_one_task_are_picked_and_trained_with_other_models():
     assert narrowed(suite) is suite
     with pytest.raises(UserError, match=r"'mine' has no table of task 'dept'; did you mean 'depth'\? It has: classif"):
         narrowed(suite, ["dept"])
+
+
+def test_a_row_can_be_asked_for_alone():
+    suite = load_suite("quick")
+    picked = narrowed(suite, rows=["refined fda:beta=0.05", "adabn"])
+    (table,) = picked.tables  # the plain one has neither
+    assert [(entry.arm, entry.refiners) for entry in table.arms] == [("refined", ("fda:beta=0.05",)), ("adabn", None)]
+    assert table.refiners == ("fda:beta=0.05",)
+    assert picked.name == "quick-refined_fda_beta_0.05-adabn"
+    assert {table.recipe for table in narrowed(suite, rows=["refined reinhard"]).tables} == {"strong", "plain"}
+    assert all(not table.arms for table in narrowed(suite, rows=["source"]).tables)
+    with pytest.raises(
+        UserError, match=r"no table has a row 'refined fda:beta=0.5'; did you mean 'refined fda:beta=0.05'"
+    ):
+        narrowed(suite, rows=["refined fda:beta=0.5"])
+
+
+def test_a_row_alone_plans_the_same_cells_as_its_suite(registry):
+    from bench.plan import make_plan
+
+    suite = load_suite("quick")
+    whole, alone = (make_plan(resolve(s, registry)) for s in (suite, narrowed(suite, rows=["refined reinhard"])))
+    jobs = {planned.cell.id: planned.jobs for planned in whole.cells}
+    assert len(alone.cells) == 4 * 5
+    assert all(planned.jobs == jobs[planned.cell.id] for planned in alone.cells)

@@ -21,9 +21,9 @@ TOYS = Path(__file__).parent / "toys.py"
 
 
 def toy_suite(**table: object) -> Suite:
-    """A suite of one table on the ``toy`` pair, twelve steps a training, nothing measured unless ``measures=True``."""
+    """A suite of one table on the ``toy`` pair, twelve steps a training, nothing measured or drawn unless asked."""
     base = {"pair": "toy", "task": "classification", "seeds": 2, "train_steps": 12, "arms": ["oracle"]}
-    entry = {**base, "measures": False, **table}
+    entry = {**base, "measures": False, "pictures": False, **table}
     return Suite.model_validate({"name": "toys", "title": "toys", "tables": [entry]})
 
 

@@ -105,6 +105,19 @@ class Darker(_Toy):
         return {"image": batch.inputs["image"] * self.params.factor}
 
 
+class Tinted(Darker):
+    """As darker, and asks for square crops to learn from, as networks do."""
+
+    name = "tinted"
+    tiles = True
+
+    def fit(self, source, target, budget, context):
+        for images in (source, target):
+            _, height, width, _ = images.columns["image"].array.shape
+            if height != width or height > 96:
+                raise RuntimeError(f"expected square crops of 96 pixels at most, found {width}x{height}")
+
+
 class Twice(_Toy):
     """Two noisy samples of each source image."""
 

@@ -13,8 +13,9 @@ from typing import Any, NoReturn
 import typer
 
 from bench.api import UserError
-from bench.cli import data, plugins, results, runs
+from bench.cli import data, folders, plugins, results, runs
 from bench.cli.options import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_USER
+from bench.data.imageset import DataError
 
 app = typer.Typer(
     help="Does refining my synthetic training images help my model on real ones?",
@@ -24,6 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(runs.app)
+app.add_typer(folders.app)
 app.add_typer(results.app)
 app.add_typer(plugins.app)
 app.add_typer(data.app, name="data")
@@ -38,7 +40,7 @@ def main() -> None:
         sys.exit(app(sys.argv[1:] or ["--help"], prog_name="python -m bench", standalone_mode=False))
     except _UsageError as error:
         _refuse(_one_line(error))
-    except UserError as error:
+    except (UserError, DataError) as error:
         _refuse(str(error))
     except typer.Abort:
         sys.exit(EXIT_INTERRUPTED)

@@ -1,4 +1,4 @@
-"""Commands on data: export, render and preview of a pair, and gc of the store."""
+"""Commands on data: fetch, export, render and preview of a pair, and gc of the store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,26 @@ import typer
 from bench.api import UserError
 from bench.cli.options import PluginOption, StoreOption, make_console, one_thread_each, open_store
 
-app = typer.Typer(help="Look at, render and export the data of a pair.")
+app = typer.Typer(help="Fetch, look at, render and export the data of a pair; clean the store.")
+
+
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="A pair whose photographs are public (see `list`), or a public set.")],
+    mirror: Annotated[
+        str | None, typer.Option(help="A folder or address that holds the set or its archive, instead of its own.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="Folder for the set's folder [$REALGAIN_DATA, or the user's cache].")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Agree to the licence, which is printed, unasked.")] = False,
+    plugin: PluginOption = None,
+) -> None:
+    """Bring the public photographs that a pair needs, verified file by file; a dropped transfer goes on."""
+    from bench.fetching import asked_sets, bring
+    from bench.registry import Registry
+
+    bring(asked_sets(name, Registry(plugin or ())), make_console(), to, mirror, yes)
 
 
 @app.command()
@@ -27,9 +46,12 @@ def export(
     `precomputed:folder=DIR`.
     """
     from bench.data.export import export_pair
+    from bench.fetching import offer
     from bench.registry import Registry
 
-    counts = export_pair(Registry(plugin or ()), pair, task, out)
+    registry = Registry(plugin or ())
+    offer([registry.pair(pair)[0]], make_console())
+    counts = export_pair(registry, pair, task, out)
     for split, n_images in counts.items():
         print(f"{out / split}: {n_images} images")
 
@@ -86,10 +108,13 @@ def preview_(
 ) -> None:
     """Write a contact sheet of a pair: both sides, with their labels drawn on them."""
     from bench.data.preview import preview
+    from bench.fetching import offer
     from bench.registry import Registry
 
     path = out or Path(f"{pair}.png")
-    preview(Registry(plugin or ()).pair(pair)[0], path, n)
+    shown, _ = Registry(plugin or ()).pair(pair)
+    offer([shown], make_console())
+    preview(shown, path, n)
     print(f"Wrote {path}")
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.api import UserError
+from bench.cli import own_options as own
 from bench.cli.options import (
     EXIT_INCOMPLETE,
     EXIT_INTERRUPTED,
@@ -32,16 +34,19 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bench.plan import Plan
+    from bench.records import Record
     from bench.runner import Outcome
     from bench.store import Store
     from bench.suite import Suite
+
+DEFAULT_SUITE = "quick"
 
 app = typer.Typer()
 
 
 @app.command()
 def run(
-    suite: SuiteArgument = "quick",
+    suite: SuiteArgument = DEFAULT_SUITE,
     store: StoreOption = None,
     out: OutOption = None,
     plugin: PluginOption = None,
@@ -57,11 +62,27 @@ def run(
     ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only failures and the leaderboards.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="A line for each finished job.")] = False,
+    source: own.SourceOption = None,
+    target: own.TargetOption = None,
+    target_test: own.TargetTestOption = None,
+    labelled_target: own.LabelledOption = False,
+    group_by: own.GroupByOption = "",
+    classes: own.ClassesOption = "",
+    depth_unit: own.DepthUnitOption = "",
+    target_depth_unit: own.TargetDepthUnitOption = "",
+    depth_range: own.DepthRangeOption = "",
+    size: own.SizeOption = "",
+    budget: own.BudgetOption = "light",
+    train_steps: own.StepsOption = None,
 ) -> None:
-    """Run a suite: train, score, and write leaderboards. What is finished already is not done again."""
+    """Run a suite, or compare refiners on your own folders (--source DIR --target DIR --task T): train, score, and
+    write leaderboards. What is finished already is not done again."""
     from bench import timings
     from bench.executors.local import LocalExecutor
+    from bench.fetching import offer
+    from bench.measures import read_measurements
     from bench.records import read_records
+    from bench.registry import Registry
     from bench.report import tables_of, write_report
     from bench.report.terminal import print_findings, print_report
     from bench.runner import Runner
@@ -72,16 +93,38 @@ def run(
     one_thread_each()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # schedulers stop jobs so; it ends like Ctrl-C
     console = make_console()
-    asked = _load_suite(suite, seeds, refiner, task, model, row)
+    folders = own.texts(
+        source=source,
+        target=target,
+        target_test=target_test,
+        labelled_target=labelled_target,
+        group_by=group_by,
+        classes=classes,
+        depth_unit=depth_unit,
+        target_depth_unit=target_depth_unit,
+        depth_range=depth_range,
+        size=size,
+    )
+    if any(folders.values()):
+        asked = _own_suite(folders, suite, seeds, refiner, task, model, row, budget, train_steps)
+    else:
+        asked = _load_suite(suite, seeds, refiner, task, model, row)
     executor = LocalExecutor(store_root(store), plugin or (), workers)
     try:
+        registry = Registry(plugin or ())
+        offer((registry.pair(table.pair)[0] for table in asked.tables), console)
         plan = _plan_of(asked, plugin)
+        _print_own(plan, console)
         kept = open_store(store, console)
         results = out or Path("results/local") / plan.suite.name
         _refuse_beyond_free_disk(plan, kept)
         _refuse_foreign_records(results, plan.suite.name)
         save_suite(asked, results / "suite.yaml")
-        listener = display(console, plan, verbose, quiet, lambda records: print_report(tables_of(records), console))
+
+        def on_tables(records: Sequence[Record]) -> None:
+            print_report(tables_of(records, read_measurements(results)), console)
+
+        listener = display(console, plan, verbose, quiet, on_tables)
         least = time_limit or timings.LEAST_LIMIT_SECONDS
         runner = Runner(plan, kept, executor, listener, results, least)
         with listener:
@@ -95,7 +138,10 @@ def run(
     finally:
         executor.close()
     timings.save(kept.root, plan, outcome.made)
-    paths = write_report(read_records(results / "records"), results)
+    if not plan.cells:
+        _print_without_scores(console, plan, outcome, executor.n_workers, quiet)
+        return
+    paths = write_report(read_records(results / "records"), results, read_measurements(results))
     print_findings(paths.tables, console)
     _print_summary(console, plan, outcome, executor.n_workers, quiet)
     console.print(f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})")
@@ -107,7 +153,7 @@ def run(
 
 @app.command()
 def plan(
-    suite: SuiteArgument = "quick",
+    suite: SuiteArgument = DEFAULT_SUITE,
     store: StoreOption = None,
     plugin: PluginOption = None,
     refiner: RefinerOption = None,
@@ -157,15 +203,30 @@ def plan(
 def report(
     results: Annotated[Path, typer.Argument(help="A results folder.")] = Path("results/local/quick"),
     figures: Annotated[bool, typer.Option(help="Draw the page's figures.")] = True,
+    latex: Annotated[bool, typer.Option("--latex", help="Write leaderboard.tex too, for booktabs.")] = False,
+    index: Annotated[
+        bool, typer.Option("--index", help="RESULTS is a folder of results folders: write its README.md, an index.")
+    ] = False,
 ) -> None:
     """Build the leaderboards again from the records of a results folder."""
-    from bench.records import read_records
+    from bench.measures import read_measurements
+    from bench.records import read_records, write_atomically
     from bench.report import write_report
     from bench.report.terminal import print_report
 
+    if index:
+        from bench.report.index import results_index
+
+        write_atomically(results / "README.md", results_index(results).encode())
+        print(f"Wrote {results / 'README.md'}")
+        return
     console = make_console()
     records = read_records(results / "records")
-    paths = write_report(records, results, figures)
+    paths = write_report(records, results, read_measurements(results), figures)
+    if latex:
+        from bench.report.latex import leaderboard_latex
+
+        write_atomically(results / "leaderboard.tex", leaderboard_latex(paths.tables).encode())
     print_report(paths.tables, console)
     console.print(f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})")
 
@@ -197,6 +258,59 @@ def _load_suite(
         return suite
     tables = tuple(table.model_copy(update={"seeds": seeds}) for table in suite.tables)
     return suite.model_copy(update={"tables": tables})
+
+
+def _own_suite(
+    folders: dict[str, str],
+    suite: str,
+    seeds: int | None,
+    refiners: list[str] | None,
+    tasks: list[str] | None,
+    models: list[str] | None,
+    rows: list[str] | None,
+    budget: str,
+    train_steps: int | None,
+) -> Suite:
+    from bench.own_suite import SEEDS, own_suite
+    from bench.suite import narrowed
+
+    if suite != DEFAULT_SUITE:
+        raise UserError(f"found suite {suite!r} beside --source and --target; name a suite, or your own folders")
+    if len(tasks or ()) > 1 or len(models or ()) > 1:
+        raise UserError("your own folders are compared for one --task and one --model at a time; name one of each")
+    made = own_suite(
+        (tasks or [""])[0],
+        folders,
+        refiners=refiners or (),
+        model=(models or [""])[0],
+        budget=budget,
+        seeds=seeds or SEEDS,
+        train_steps=train_steps,
+    )
+    return narrowed(made, rows=rows or ())
+
+
+def _print_own(plan: Plan, console: Console) -> None:
+    """What was recognised of a user's own folders, before anything is done with them."""
+    for table in plan.suite.tables[:1]:
+        for line in table.pair.describe(table.budget.name):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if not plan.cells:
+        console.print("The target has no labels: refined sets are made, and gains cannot be measured.")
+
+
+def _print_without_scores(console: Console, plan: Plan, outcome: Outcome, n_workers: int, quiet: bool) -> None:
+    _print_summary(console, plan, outcome, n_workers, quiet)
+    for reason in outcome.failures.values():
+        console.print(f"Failed: {reason}", markup=False, highlight=False)
+    console.print(
+        "Gains need labels of real test images: label some of the target, or name a labelled folder by --target-test. "
+        "`python -m bench refine` writes a refined set as a folder.",
+        markup=False,
+        highlight=False,
+    )
+    if outcome.failures:
+        raise typer.Exit(EXIT_INCOMPLETE)
 
 
 def _refuse_foreign_records(results: Path, suite: str) -> None:

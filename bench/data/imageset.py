@@ -18,11 +18,15 @@ maps: rows are gathered with :meth:`Column.take`, so a set larger than memory st
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
+
+BLOCK_BYTES = 32 * 2**20
+"""Of rows that are read at once from a set that may be larger than memory."""
 
 
 class DataError(ValueError):
@@ -86,6 +90,20 @@ def array_digest(array: np.ndarray) -> str:
     return digest.hexdigest()
 
 
+class Rows(Protocol):
+    """What a column needs of an array: a NumPy array, a memory map, or files that are decoded when rows are taken."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: np.ndarray) -> Any: ...
+
+
 @dataclass(frozen=True)
 class Column:
     """One array, optionally seen through a row map (``rows[i]`` is the array row of sample ``i``).
@@ -94,7 +112,7 @@ class Column:
     source image share its label, with nothing copied.
     """
 
-    array: np.ndarray
+    array: Rows
     rows: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -103,6 +121,13 @@ class Column:
     def take(self, indices: np.ndarray) -> np.ndarray:
         """Rows ``indices`` ``(B,) int64`` as a new array ``(B, …)`` of the column's dtype."""
         return np.asarray(self.array[indices if self.rows is None else self.rows[indices]])
+
+    def blocks(self, n_bytes: int = BLOCK_BYTES) -> Iterator[np.ndarray]:
+        """Row numbers ``(b,) int64`` of blocks of about ``n_bytes``, in order: what to take at once of a large set."""
+        row_bytes = max(1, self.array.dtype.itemsize * math.prod(self.array.shape[1:]))
+        step = max(1, n_bytes // row_bytes)
+        for first in range(0, len(self), step):
+            yield np.arange(first, min(first + step, len(self)))
 
     def through(self, rows: np.ndarray) -> Column:
         """The same array seen through ``rows`` (composed with the map that is already there)."""

@@ -12,13 +12,12 @@ Sets are read in blocks, so that a large one does not fill the memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
 from bench.data.imageset import COLUMNS, DataError, ImageSet
 
-BLOCK = 256
 NORM_TOLERANCE = 1e-3
 BOX_TOLERANCE_PX = 0.5
 """Annotation tools round box corners; half a pixel beyond the border is no mistake."""
@@ -31,25 +30,19 @@ def check_labels(images: ImageSet, split: str, n_classes: int, depth_range_m: tu
     ------
     DataError: the first wrong row: split, row, file where known, what was found, what is allowed.
     """
-    known: dict[str, list[np.ndarray]] = {"depth_m": [], "free_distance_m": []}
-    for rows in _blocks(images.n_images):
-        for name in images.names("label"):
-            if name not in _CHECKS:
-                continue
+    for name in images.names("label"):
+        if name not in _CHECKS:
+            continue
+        known: list[np.ndarray] = []
+        for rows in images.columns[name].blocks():
             values = images.columns[name].take(rows)
             wrong, why = _CHECKS[name](values, images, rows, n_classes)
             if wrong.any():
                 first = int(np.argmax(wrong))
                 raise DataError(f"{_where(images, split, int(rows[first]))}, column {name!r}: {why(first)}")
-            if name in known:
-                known[name].append(values[values > 0][:: 1 + values.size // 10_000])
-    for name, values_m in known.items():
-        _check_median(name, values_m, split, depth_range_m)
-
-
-def _blocks(n_images: int) -> Iterator[np.ndarray]:
-    for first in range(0, n_images, BLOCK):
-        yield np.arange(first, min(first + BLOCK, n_images))
+            if name in ("depth_m", "free_distance_m"):
+                known.append(values[values > 0][:: 1 + values.size // 10_000])
+        _check_median(name, known, split, depth_range_m)
 
 
 def _where(images: ImageSet, split: str, row: int) -> str:

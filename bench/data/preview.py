@@ -65,6 +65,22 @@ def contact_sheet(sets: Mapping[str, ImageSet], class_names: Names, path: Path) 
     sheet.save(path)
 
 
+def picture(row: Row, class_names: Names) -> Image.Image:
+    """One picture of an image and the labels that ``row`` has: drawn over it where they have a place, below if not."""
+    cell = _shown(row["image"])
+    for columns, draw in _DRAWN:
+        if columns[0] in _ON_TOP and all(name in row for name in columns):
+            cell = draw(row, class_names)
+    for columns, draw in _DRAWN:
+        if columns[0] in _BELOW and all(name in row for name in columns):
+            caption = draw(row, class_names)
+            joined = Image.new("RGB", (CELL_PX, cell.height + caption.height))
+            joined.paste(cell, (0, 0))
+            joined.paste(caption, (0, cell.height))
+            cell = joined
+    return cell
+
+
 def class_colours(n_classes: int) -> np.ndarray:
     """``(n, 3) uint8`` colours that differ in hue, neighbours strongly."""
     turns = [(i * 0.618034 % 1, 0.55 + 0.4 * (i % 2), 0.95 - 0.25 * (i // 2 % 2)) for i in range(n_classes)]
@@ -72,9 +88,10 @@ def class_colours(n_classes: int) -> np.ndarray:
 
 
 def _shown(pixels: np.ndarray) -> Image.Image:
-    """``(H, W, 3) uint8`` as a cell of the sheet, pixels enlarged as squares."""
+    """``(H, W, 3) uint8`` as a cell of the sheet: pixels enlarged as squares, or averaged."""
     height, width = pixels.shape[:2]
-    return Image.fromarray(pixels).resize((CELL_PX, round(CELL_PX * height / width)), Image.Resampling.NEAREST)
+    resampling = Image.Resampling.NEAREST if width <= CELL_PX else Image.Resampling.BOX
+    return Image.fromarray(pixels).resize((CELL_PX, round(CELL_PX * height / width)), resampling)
 
 
 def _grey(pixels: np.ndarray) -> np.ndarray:
@@ -95,9 +112,10 @@ def _foreground(row: Row, class_names: Names) -> Image.Image:
 def _depth(row: Row, class_names: Names) -> Image.Image:
     from matplotlib import colormaps
 
-    depth_m = row["depth_m"]
+    depth_m = row["depth_m"].astype(np.float64)
     known = depth_m > 0
     near, far = (depth_m[known].min(), depth_m[known].max()) if known.any() else (1.0, 2.0)
+    near, far = row.get("depth_limits_m", (near, far))
     share = np.log(np.where(known, depth_m, near) / near) / max(np.log(far / near), 1e-6)
     colours = colormaps["plasma_r"](share)[..., :3] * 255
     cell = _shown(np.where(known[..., None], colours, 0).astype(np.uint8))
@@ -123,7 +141,8 @@ def _pose(row: Row, class_names: Names) -> Image.Image:
     axes = (np.eye(3) + 2 * w * cross + 2 * cross @ cross).T  # rows: the object's axes in camera axes
     cell = _shown((row["image"] * 0.6).astype(np.uint8))
     pen, scale = ImageDraw.Draw(cell), CELL_PX / row["image"].shape[1]
-    v, u = np.nonzero(row["foreground"]) if row["foreground"].any() else ([cell.height / 2], [CELL_PX / 2])
+    seen = row.get("foreground", np.zeros(row["image"].shape[:2], bool))
+    v, u = np.nonzero(seen if seen.any() else ~seen)
     middle = np.array([np.mean(u) + 0.5, np.mean(v) + 0.5]) * scale
     for i in np.argsort(-axes[:, 2]):  # the far ones first
         tip = middle + axes[i, :2] * CELL_PX * 0.32
@@ -133,18 +152,22 @@ def _pose(row: Row, class_names: Names) -> Image.Image:
 
 def _class_name(row: Row, class_names: Names) -> Image.Image:
     cell = Image.new("RGB", (CELL_PX, 18), (24, 24, 24))
-    ImageDraw.Draw(cell).text((4, 2), class_names[int(row["class_id"])], fill="white", font=ImageFont.load_default(13))
+    text, colour = class_names[int(row["class_id"])], "white"
+    if "true_class_id" in row and row["true_class_id"] != row["class_id"]:
+        text, colour = f"{text}: wrong", "#ffa875"
+    ImageDraw.Draw(cell).text((4, 2), text, fill=colour, font=ImageFont.load_default(13))
     return cell
 
 
 def _free_distance(row: Row, class_names: Names) -> Image.Image:
     free_m = row["free_distance_m"]
+    most_m = max(float(row.get("free_limit_m", free_m.max())), 1e-6)
     cell = Image.new("RGB", (CELL_PX, CELL_PX // 2), (24, 24, 24))
     pen, step = ImageDraw.Draw(cell), CELL_PX / len(free_m)
-    for i, metres in enumerate(free_m / max(float(free_m.max()), 1e-6)):
+    for i, metres in enumerate((free_m / most_m).clip(0, 1)):
         bar = (i * step, cell.height * (1 - metres), (i + 1) * step - 2, cell.height)
         pen.rectangle(bar, fill=(90, 190, 120) if metres else None)
-    pen.text((3, 1), f"up to {free_m.max():.1f} m", fill="white")
+    pen.text((3, 1), f"up to {most_m:.1f} m", fill="white")
     return cell
 
 
@@ -154,6 +177,7 @@ _DRAWN: tuple[tuple[tuple[str, ...], Callable[[Row, Names], Image.Image]], ...] 
     (("foreground",), _foreground),
     (("depth_m",), _depth),
     (("boxes", "box_class"), _boxes),
-    (("quaternion", "foreground"), _pose),
+    (("quaternion",), _pose),
     (("free_distance_m",), _free_distance),
 )
+_ON_TOP, _BELOW = ("mask", "depth_m", "boxes", "quaternion"), ("class_id", "free_distance_m")

@@ -74,8 +74,20 @@ def linked_images(hashes: np.ndarray, *keys: np.ndarray) -> np.ndarray:
     return connected_components(graph, directed=False)[1].astype(np.int64)
 
 
+def near_duplicates(images: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Rows of ``images`` (int64, sorted) with a near-duplicate among ``others``; both ``(N, H, W, 3) uint8``."""
+    return np.unique(_near_pairs(near_duplicate_hash(images), near_duplicate_hash(others))[0])
+
+
 def split_by_hash(
     images: np.ndarray, fraction: float = 0.5, groups: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`split_hashed` of ``(N, H, W, 3) uint8`` images."""
+    return split_hashed(*_hashes(Column(images)), fraction, groups)
+
+
+def split_hashed(
+    contents: np.ndarray, vectors: np.ndarray, fraction: float = 0.5, groups: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the first and of the second part, ``int64``, each in the order of the content hashes.
 
@@ -86,14 +98,13 @@ def split_by_hash(
 
     Parameters
     ----------
-    images: ``(N, H, W, 3) uint8``.
+    contents, vectors: content and near-duplicate hashes, ``(N,)`` and ``(N, 480)``.
     fraction: expected share of the first part, in (0, 1); the true one differs by about ``sqrt(f·(1 − f)/N)``.
 
     Raises
     ------
     DataError: one part would be empty.
     """
-    contents, vectors = _hashes(Column(images))
     linked = linked_images(vectors, contents) if groups is None else linked_images(vectors, contents, groups)
     order = np.argsort(contents, kind="stable")
     _, first = np.unique(linked[order], return_index=True)
@@ -103,8 +114,8 @@ def split_by_hash(
     parts = order[in_first], order[~in_first]
     if not all(map(len, parts)):
         raise DataError(
-            f"asked to split {len(images)} images at {fraction:g}, but all fall on one side: found {len(first)} groups "
-            "of linked images, several are needed; add images that differ, or name the test images separately"
+            f"asked to split {len(contents)} images at {fraction:g}, but all fall on one side: found {len(first)} "
+            "groups of linked images, several are needed; add images that differ, or name the test images separately"
         )
     return parts
 
@@ -119,7 +130,7 @@ def check_disjoint(splits: Mapping[str, ImageSet], groups: Mapping[str, np.ndarr
 
     Raises
     ------
-    DataError: naming two images by split and row.
+    DataError: naming two images by split and row, and by file where that is known.
     """
     remedy = "remove one of the two, or let bench.data.splits.split_by_hash split the images"
     groups = groups or {}
@@ -127,20 +138,28 @@ def check_disjoint(splits: Mapping[str, ImageSet], groups: Mapping[str, np.ndarr
         shared, rows, other_rows = np.intersect1d(groups[one], groups[other], return_indices=True)
         if len(shared):
             raise DataError(
-                f"{one} image {rows[0]} and {other} image {other_rows[0]} are of one capture sequence ({shared[0]}); "
-                "a sequence may be in one split only: split by sequence"
+                f"{_image(splits, one, rows[0])} and {_image(splits, other, other_rows[0])} are of one capture "
+                f"sequence ({shared[0]}); a sequence may be in one split only: split by sequence"
             )
     hashes = {name: _hashes(images.columns["image"]) for name, images in splits.items()}
     for one, other in combinations(splits, 2):
         (contents, vectors), (other_contents, other_vectors) = hashes[one], hashes[other]
         _, rows, other_rows = np.intersect1d(contents, other_contents, return_indices=True)
         if len(rows):
-            raise DataError(f"{one} image {rows[0]} and {other} image {other_rows[0]} are the same picture: {remedy}")
+            raise DataError(
+                f"{_image(splits, one, rows[0])} and {_image(splits, other, other_rows[0])} are the same picture: "
+                f"{remedy}"
+            )
         for row, other_row in _near_pairs(vectors, other_vectors).T:
             raise DataError(
-                f"{one} image {row} and {other} image {other_row} are near-duplicates (similarity "
+                f"{_image(splits, one, row)} and {_image(splits, other, other_row)} are near-duplicates (similarity "
                 f"{vectors[row] @ other_vectors[other_row]:.3f}, allowed below {NEAR_DUPLICATE}): {remedy}"
             )
+
+
+def _image(splits: Mapping[str, ImageSet], split: str, row: int) -> str:
+    files = splits[split].files
+    return f"{split} image {row}" + (f" ({files[row]})" if files else "")
 
 
 def _uniform(text: str) -> float:
@@ -150,8 +169,9 @@ def _uniform(text: str) -> float:
 
 def _hashes(column: Column) -> tuple[np.ndarray, np.ndarray]:
     """Content and near-duplicate hashes of a column, read in blocks, so that memory maps stay on disk."""
-    blocks = [column.take(np.arange(i, min(i + _BLOCK, len(column)))) for i in range(0, len(column), _BLOCK)]
-    return np.concatenate([content_hash(b) for b in blocks]), np.concatenate([near_duplicate_hash(b) for b in blocks])
+    hashed = [(content_hash(block), near_duplicate_hash(block)) for block in map(column.take, column.blocks())]
+    contents, vectors = zip(*hashed, strict=True)
+    return np.concatenate(contents), np.concatenate(vectors)
 
 
 def _near_pairs(left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ SHA-256 of a file is in the entry's manifest, so the digest of a column is known
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,8 @@ def save_array(file: Path, array: np.ndarray) -> str:
     return file.name
 
 
-def save_blocks(file: Path, shape: tuple[int, ...], blocks: Iterable[np.ndarray]) -> str:
-    """Write a uint8 array of ``shape`` block by block along its first axis; returns the file's name.
+def save_blocks(file: Path, shape: tuple[int, ...], blocks: Iterable[np.ndarray], dtype: str = "uint8") -> str:
+    """Write an array of ``shape`` block by block along its first axis; returns the file's name.
 
     Raises
     ------
@@ -33,11 +33,11 @@ def save_blocks(file: Path, shape: tuple[int, ...], blocks: Iterable[np.ndarray]
     n_rows = 0
     with file.open("wb") as stream:
         np.lib.format.write_array_header_1_0(
-            stream, {"descr": np.dtype(np.uint8).str, "fortran_order": False, "shape": shape}
+            stream, {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
         )
         for block in blocks:
-            if block.dtype != np.uint8 or block.shape[1:] != shape[1:]:
-                raise ValueError(f"a block is {block.dtype} {block.shape}; expected uint8 rows of shape {shape[1:]}")
+            if block.dtype != np.dtype(dtype) or block.shape[1:] != shape[1:]:
+                raise ValueError(f"a block is {block.dtype} {block.shape}; expected {dtype} rows of shape {shape[1:]}")
             stream.write(np.ascontiguousarray(block).data)
             n_rows += len(block)
     if n_rows != shape[0]:
@@ -50,8 +50,9 @@ def save_set(folder: Path, split: str, images: ImageSet, columns: Iterable[str])
     described: dict[str, Any] = {"columns": {}, "assets": {}}
     for name in columns:
         column = images.columns[name]
-        array = column.take(np.arange(len(column)))
-        described["columns"][name] = {"file": save_array(folder / f"{split}.{name}.npy", array), "rows": None}
+        shape, blocks = (len(column), *column.array.shape[1:]), (column.take(rows) for rows in column.blocks())
+        file = save_blocks(folder / f"{split}.{name}.npy", shape, blocks, column.array.dtype.str)
+        described["columns"][name] = {"file": file, "rows": None}
     for name, array in images.assets.items():
         described["assets"][name] = save_array(folder / f"{split}.asset.{name}.npy", array)
     return described
@@ -59,12 +60,17 @@ def save_set(folder: Path, split: str, images: ImageSet, columns: Iterable[str])
 
 def load_set(entry: Entry, split: str) -> ImageSet:
     """The image set ``split`` of an entry, its arrays memory-mapped."""
-    described = entry.meta["sets"][split]
+    return open_set(entry.path, entry.meta["sets"][split])
+
+
+def open_set(folder: Path, described: Mapping[str, Any], files: Sequence[str] = ()) -> ImageSet:
+    """The set that :func:`save_set` described, its arrays memory-mapped; ``files`` names the file of each row."""
     columns = {
-        name: Column(_open(entry, column["file"]), _open(entry, column["rows"]) if column["rows"] else None)
+        name: Column(_open(folder, column["file"]), _open(folder, column["rows"]) if column["rows"] else None)
         for name, column in described["columns"].items()
     }
-    return ImageSet(columns, {name: np.array(_open(entry, file)) for name, file in described["assets"].items()})
+    assets = {name: np.array(_open(folder, file)) for name, file in described["assets"].items()}
+    return ImageSet(columns, assets, files)
 
 
 def column_digests(entry: Entry, split: str, names: Iterable[str]) -> dict[str, Any]:
@@ -79,6 +85,6 @@ def column_digests(entry: Entry, split: str, names: Iterable[str]) -> dict[str, 
     return digests
 
 
-def _open(entry: Entry, file: str) -> np.ndarray:
-    array: np.ndarray = np.load(entry.path / file, mmap_mode="r", allow_pickle=False)
+def _open(folder: Path, file: str) -> np.ndarray:
+    array: np.ndarray = np.load(folder / file, mmap_mode="r", allow_pickle=False)
     return array

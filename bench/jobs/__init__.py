@@ -1,4 +1,7 @@
-"""The kinds of job, one module each: *prepare, fit, refine, train, adapt, score, select, features …* (DESIGN §7).
+"""The kinds of job, one module each (DESIGN §7).
+
+*prepare, fit, refine, train, adapt* and *score* make scores; *select* looks at checkpoints; *features, domain_gap,
+judge* and *label_preservation* measure refined sets; *gallery* draws pictures.
 
 A kind is a module with four names; :data:`KINDS` lists them:
 
@@ -19,7 +22,20 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from bench.jobs import adapt, domain_gap, features, fit, prepare, refine, score, select, train
+from bench.jobs import (
+    adapt,
+    domain_gap,
+    features,
+    fit,
+    gallery,
+    judge,
+    label_preservation,
+    prepare,
+    refine,
+    score,
+    select,
+    train,
+)
 
 KINDS: dict[str, ModuleType] = {
     "prepare": prepare,
@@ -31,6 +47,9 @@ KINDS: dict[str, ModuleType] = {
     "select": select,
     "features": features,
     "domain_gap": domain_gap,
+    "judge": judge,
+    "label_preservation": label_preservation,
+    "gallery": gallery,
 }
 
 WORK = frozenset(KINDS) - {"prepare"}

@@ -13,6 +13,7 @@ weights' training was: (x − 0.5) / 0.5.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -90,7 +91,9 @@ def chosen_rows(split: str, n_images: int, n_most: int) -> np.ndarray:
     return order[:n_most].astype(np.int64)
 
 
+@cache
 def _encoder() -> nn.Module:
+    """Loaded once a process."""
     import timm
 
     from bench.weights import bundled_classifier

@@ -2,7 +2,7 @@
 
 Target labels stay apart from what a refiner may load: ``target_train`` holds inputs alone, ``target_train_labelled``
 the labels with a row map into it. ``source_fit`` and ``target_fit``, where a pair has them, are what refiners may learn
-from.
+from. Splits are checked as they lie in the store, so that the files of a large set are decoded once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bench.data.fitting import Fit
 from bench.data.imageset import ImageSet
 from bench.data.labels import check_labels
 from bench.data.splits import check_disjoint
-from bench.data.stored import save_array, save_set
+from bench.data.stored import open_set, save_array, save_set
 from bench.jobs.work import Inputs, Work, digest_of
 from bench.store import Entry
 
@@ -54,8 +54,8 @@ def _source(pair: Pair, spec: Spec, folder: Path) -> dict[str, Any]:
     named = {"source_train": splits.train, "source_val": splits.val}
     if splits.extra is not None:
         named["source_extra"] = splits.extra
-    _check(pair, named)
     sets = {split: _save(folder, split, images, tuple(images.columns)) for split, images in named.items()}
+    _check(pair, {split: open_set(folder, sets[split], images.files) for split, images in named.items()})
     if splits.fit_rows is not None:
         sets["source_fit"] = _through(folder, "source_fit", sets["source_train"], splits.fit_rows)
     return sets
@@ -64,8 +64,6 @@ def _source(pair: Pair, spec: Spec, folder: Path) -> dict[str, Any]:
 def _target(pair: Pair, spec: Spec, folder: Path) -> dict[str, Any]:
     splits = pair.target(spec.size, spec.fit, spec.limits)
     labelled = {"target_train_labelled": splits.train.select(splits.labelled_rows)} if len(splits.labelled_rows) else {}
-    _check(pair, {**labelled, "target_test": splits.test})
-    check_disjoint({"target_train": splits.train, "target_test": splits.test})
     sets = {
         "target_train": _save(folder, "target_train", splits.train, splits.train.names("input")),
         "target_test": _save(folder, "target_test", splits.test, tuple(splits.test.columns)),
@@ -78,6 +76,11 @@ def _target(pair: Pair, spec: Spec, folder: Path) -> dict[str, Any]:
         inputs = _through(folder, split, sets["target_train"], splits.labelled_rows)
         described["columns"] |= inputs["columns"]
         sets[split] = described
+    files = {"target_train": splits.train.files, "target_test": splits.test.files}
+    files |= {split: images.files for split, images in labelled.items()}
+    stored = {split: open_set(folder, described, files[split]) for split, described in sets.items()}
+    check_disjoint({split: stored[split] for split in ("target_train", "target_test")})
+    _check(pair, {split: images for split, images in stored.items() if split != "target_train"})
     if splits.fit_rows is not None:
         sets["target_fit"] = _through(folder, "target_fit", sets["target_train"], splits.fit_rows)
     return sets

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from bench.api import PluginError, Task
-from bench.data.imageset import concatenate
+from bench.data.imageset import ImageSet, concatenate
 from bench.data.stored import column_digests, load_set
 from bench.jobs.train import load_network
 from bench.jobs.work import Inputs, NetworkSpec, Work
+from bench.store import Entry
 
 VERSION = 2
 
@@ -43,25 +44,29 @@ def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
 
 def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
     """Write ``predictions.npz`` and ``statistics.npz``; metrics go into the meta."""
+    return score_images(spec, inputs["weights"], load_set(inputs["target"], "target_test"), folder, work)
+
+
+def score_images(spec: Spec, weights: Entry, images: ImageSet, folder: Path, work: Work) -> dict[str, Any]:
+    """Predict a labelled set with trained weights, and write and return what :func:`run` does."""
     from bench.training import predict_batches
 
     task = work.registry.rebuild(Task, spec.task)
-    network = load_network(inputs["weights"], task, spec.model, spec.space, work.device)
-    test = load_set(inputs["target"], "target_test")
+    network = load_network(weights, task, spec.model, spec.space, work.device)
     seen, compared = (*spec.inputs, *spec.geometry), (*spec.labels, *spec.geometry)
     predictions, found = [], []
-    for rows, predicted in predict_batches(task, network, test, seen, batch_size=spec.batch_size, device=work.device):
-        labels = {name: test.columns[name].take(rows) for name in compared}
+    for rows, predicted in predict_batches(task, network, images, seen, batch_size=spec.batch_size, device=work.device):
+        labels = {name: images.columns[name].take(rows) for name in compared}
         predictions.append(predicted)
         found.append(task.statistics(predicted, labels, spec.space))
-        work.progress(int(rows[-1]) + 1, test.n_images, float("nan"))
+        work.progress(int(rows[-1]) + 1, images.n_images, float("nan"))
     statistics = _joined(found)
     contributions = task.contributions(statistics, spec.space)
     metrics = task.score(statistics, spec.space)
-    _check(task, metrics, contributions, test.n_images)
+    _check(task, metrics, contributions, images.n_images)
     np.savez_compressed(folder / "predictions.npz", **_joined(predictions))  # type: ignore[arg-type]
     np.savez_compressed(folder / "statistics.npz", contributions=contributions, **statistics)  # type: ignore[arg-type]
-    return {"metrics": metrics, "n_images": test.n_images}
+    return {"metrics": metrics, "n_images": images.n_images}
 
 
 def _joined(batches: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

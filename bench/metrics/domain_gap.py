@@ -25,6 +25,8 @@ from bench.stats import TooFew
 FRECHET_IMAGES_PER_FEATURE = 2
 LEAST_IMAGES = 20
 """Of each set, for any figure that rests on features: an interval of a dozen images says nothing."""
+LUMA = np.array([0.299, 0.587, 0.114])
+"""ITU-R BT.601."""
 Z = 1.959963984540054
 """Normal quantile of 95 %, two-sided."""
 LAB_RANGES = ((0.0, 100.0), (-110.0, 110.0), (-110.0, 110.0))
@@ -155,7 +157,7 @@ def mean_log_power(images: np.ndarray) -> np.ndarray:
     each ring, in decibels, averaged over the images ``(N, H, W, 3) uint8``. The mean level is left out.
     """
     height, width = images.shape[1:3]
-    luminance = images @ np.array([0.299, 0.587, 0.114])
+    luminance = images @ LUMA
     power = np.abs(np.fft.fft2(luminance - luminance.mean((1, 2), keepdims=True))) ** 2 / (height * width)
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width))
     band = np.minimum((frequency * 2 * N_BANDS).astype(int), N_BANDS)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from bench.api import UserError
 from bench.arms import Arm
+from bench.measures import read_measurements
+from bench.products import FOLDERS
 from bench.records import Record
 from bench.referee.folder import RUN_AGAIN, Finding, Results
 from bench.report import SUITE_FILE, write_report
@@ -27,14 +29,16 @@ def pages(results: Results) -> Iterator[Finding]:
     with tempfile.TemporaryDirectory() as folder:
         if suite.is_file():
             shutil.copy(suite, folder)
+        for name in FOLDERS:  # what the page shows of pictures
+            if (results.folder / name).is_dir():
+                Path(folder, name).symlink_to((results.folder / name).absolute())
         try:
-            write_report(list(results.records.values()), Path(folder))
+            write_report(list(results.records.values()), Path(folder), read_measurements(results.folder))
         except UserError as error:
             yield Finding("records", f"give no leaderboard: {error}", RUN_AGAIN)
             return
-        for path in sorted(p for p in Path(folder).rglob("*") if p.is_file() and p.name != SUITE_FILE):
-            name = path.relative_to(folder).as_posix()
-            published = results.folder / name
+        for path in sorted(p for p in Path(folder).iterdir() if p.is_file() and p.name != SUITE_FILE):
+            name, published = path.name, results.folder / path.name
             if not published.is_file():
                 yield Finding(name, "is missing", REPORT)
             elif published.read_bytes() != path.read_bytes():

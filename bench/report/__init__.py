@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.measures import Measurement
 from bench.records import Record, write_atomically
 
 if TYPE_CHECKING:
@@ -34,20 +35,23 @@ class ReportPaths:
     tables: tuple[Table, ...]
 
 
-def tables_of(records: Sequence[Record]) -> tuple[Table, ...]:
+def tables_of(records: Sequence[Record], measurements: Sequence[Measurement] = ()) -> tuple[Table, ...]:
     """The leaderboard's tables of some records, without writing anything."""
     from bench.report.frame import cell_frame
     from bench.report.leaderboard import leaderboard
 
-    return tuple(leaderboard(cell_frame(records)))
+    return tuple(leaderboard(cell_frame(records), measurements))
 
 
-def write_report(records: Sequence[Record], folder: Path, figures: bool = True) -> ReportPaths:
+def write_report(
+    records: Sequence[Record], folder: Path, measurements: Sequence[Measurement] = (), figures: bool = True
+) -> ReportPaths:
     """Write ``leaderboard.md``, ``leaderboard.csv``, ``cells.csv`` and ``leaderboard.html``.
 
     Each kind of section that a table has (:mod:`.sections`) gets a CSV file; those of sections that none has any more
     are removed. The page shows the suite's file where ``folder`` has it, and no drawing without ``figures`` (matplotlib
-    is not loaded then). Equal records, suite file and choice give equal bytes.
+    is not loaded then). Without measurements the tables have no columns for them. Equal records, measurements, suite
+    file and choice give equal bytes.
 
     Raises
     ------
@@ -61,7 +65,7 @@ def write_report(records: Sequence[Record], folder: Path, figures: bool = True) 
     from bench.report.tables import cells_csv, leaderboard_csv, section_csvs
 
     frame = cell_frame(records)
-    tables = tuple(leaderboard(frame))
+    tables = tuple(leaderboard(frame, measurements))
     files = {
         "leaderboard.md": leaderboard_markdown(tables).encode(),
         "leaderboard.csv": leaderboard_csv(tables),
@@ -81,17 +85,16 @@ def write_report(records: Sequence[Record], folder: Path, figures: bool = True) 
 def _extras(tables: Sequence[Table], frame: pd.DataFrame, folder: Path, figures: bool) -> Extras:
     import yaml
 
-    from bench.report.frame import TABLE, WITHOUT_RECIPE
+    from bench.report.frame import TABLE
     from bench.report.html import Extras
     from bench.report.origins import origins
-
-    def cells_of(table: Table, names: Sequence[str]) -> pd.DataFrame:
-        return frame[(frame[names] == [getattr(table, name) for name in names]).all(axis=1)]
+    from bench.report.pictures import pictures
 
     suite_file = folder / SUITE_FILE
     suite = suite_file.read_text() if suite_file.is_file() else ""
     extras = Extras(
-        origins=[origins(table, cells_of(table, WITHOUT_RECIPE)) for table in tables],
+        origins=origins(tables, frame),
+        pictures=pictures(tables, folder),
         title=str((yaml.safe_load(suite) or {}).get("title", "")),
         suite_file=suite,
     )
@@ -102,5 +105,9 @@ def _extras(tables: Sequence[Table], frame: pd.DataFrame, folder: Path, figures:
     from bench.report.figures import table_figures
     from bench.report.ranks import ranks_figure
 
-    drawn = [table_figures(table, cells_of(table, TABLE), f"figure-{i}") for i, table in enumerate(tables)]
+    cells = dict(list(frame.groupby(TABLE)))
+    drawn = [
+        table_figures(table, cells[tuple(getattr(table, name) for name in TABLE)], f"figure-{place}")
+        for place, table in enumerate(tables)
+    ]
     return replace(extras, figures=drawn, ranks=ranks_figure(tables))

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from bench.api import Metric
+from bench.measures import Quantity
 from bench.report.leaderboard import BLOCKS, Block, Estimate, Row, Table
+from bench.report.measured import NOT_MEASURED, Measured
 
 NOTHING = "–"
 """Printed where a value does not exist; the CSV field is empty."""
 MARKS = {"gain": "▲ gain", "loss": "▼ loss"}
 """Resolved verdicts; the others are printed as they are."""
+DAMAGED = "⚑ damaged"
+GAP_MEASURES = ("kid", "frechet", "two_sample", "colour", "spectrum")
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Column:
     csv: name in ``leaderboard.csv``, with its unit; the format appends its suffixes.
     priority: 0 is shown at any width; a terminal leaves out the highest first.
     blocks: where the column is printed.
+    measured: printed only in tables in which something was measured.
     """
 
     title: str
@@ -50,6 +55,7 @@ class Column:
     format: Format
     priority: int = 0
     blocks: tuple[Block, ...] = BLOCKS
+    measured: bool = False
 
     def heading(self, metric: Metric) -> str:
         return self.title.format(metric=metric.name, unit=metric.unit or "no unit", points=points(metric))
@@ -130,6 +136,69 @@ GAIN = Format(
 )
 
 
+def quantity(found: Quantity, decimals: int) -> str:
+    """``86 [72, 100]``, or ``not measurable: no masks``."""
+    if found.value is None:
+        return found.reason if found.reason.startswith(NOT_MEASURED) else f"not measurable: {found.reason}"
+    if found.low is None or found.high is None:
+        return number(found.value, decimals)
+    return f"{number(found.value, decimals)} {interval(found.low, found.high, decimals)}"
+
+
+def _quantities(part: Literal["labels", "gap"], *names: str) -> dict[str, Callable[[Measured], Any]]:
+    """CSV fields of some quantities: value, ends of the interval, and why there is none."""
+
+    def field(name: str, attribute: str) -> Callable[[Measured], Any]:
+        return lambda found: getattr(getattr(found, part).get(name), attribute)
+
+    ends = {"": "value", "_low": "low", "_high": "high", "_reason": "reason"}
+    return {name + end: field(name, attribute) for name in names for end, attribute in ends.items()}
+
+
+def _score_kept(found: Measured, _: int) -> str:
+    identity = found.labels.get("score_kept_identity").value
+    beside = "" if identity is None else f" (identity {number(identity, 0)})"
+    return quantity(found.labels.get("score_kept"), 0) + beside
+
+
+def _gap(found: Measured, _: int) -> str:
+    before, after = found.gap.get("kid_before"), found.gap.get("kid_after")
+    if before.value is None or after.value is None:
+        return quantity(before if before.value is None else after, 2)
+    return f"{quantity(before, 2)} → {quantity(after, 2)}"
+
+
+def _verdict(found: Measured) -> str:
+    if not found.labels.values:
+        return found.labels.problem
+    return f"{DAMAGED} ({', '.join(found.labels.flags)})" if found.labels.flags else "intact"
+
+
+_SCORES = ("score_kept", "score_kept_identity", "score_to_identity", "score", "score_identity", "score_reference")
+_GAPS = tuple(f"{gap}_{when}" for gap in GAP_MEASURES for when in ("after", "before"))
+
+VERDICT = Format(
+    lambda found, _: _verdict(found),
+    {"": _verdict},
+    right=False,
+    style=lambda found: "loss" if found.labels.flags else "",
+)
+SCORE_KEPT = Format(_score_kept, _quantities("labels", *_SCORES), right=False)
+EDGES_KEPT = Format(
+    lambda found, _: quantity(found.labels.get("edges_kept"), 0),
+    _quantities("labels", "edges_kept", "edges_before", "edges_after"),
+    right=False,
+)
+SIMILARITY = Format(
+    lambda found, _: quantity(found.labels.get("similarity"), 2), _quantities("labels", "similarity"), right=False
+)
+GAP = Format(_gap, _quantities("gap", *_GAPS, "kid_reduction"), right=False)
+
+
+def _measured(row: Row) -> Measured | None:
+    return row.measured
+
+
 def _cost(name: str) -> Callable[[Row], float | None]:
     return lambda row: row.costs.get(name)
 
@@ -145,6 +214,11 @@ COLUMNS: tuple[Column, ...] = (
     Column("adjusted p", "p_adjusted", lambda row: row.gain and row.gain.p_adjusted, P_VALUE, 3),
     Column("over strong source, {points} [95 %]", "gain_over_strong_source", lambda row: row.strong_gain, GAIN, 2),
     Column("gap closed", "gap_closed_percent", lambda row: row.gap_closed_percent, PERCENT, 1),
+    Column("labels after refining", "labels", _measured, VERDICT, 1, measured=True),
+    Column("judge's score kept, % [95 %]", "labels_", _measured, SCORE_KEPT, 3, measured=True),
+    Column("label edges kept, % [95 %]", "labels_", _measured, EDGES_KEPT, 3, measured=True),
+    Column("foreground SSIM [95 %]", "labels_", _measured, SIMILARITY, 4, measured=True),
+    Column("domain gap, KID [95 %]", "gap_", _measured, GAP, 2, measured=True),
     Column("fit, s", "fit_seconds", _cost("fit_seconds"), SECONDS, 4),
     Column("refine, s", "refine_seconds", _cost("refine_seconds"), SECONDS, 4),
     Column("train, s", "train_seconds", _cost("train_seconds"), SECONDS, 4),
@@ -154,6 +228,6 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
-def columns_of(block: Block) -> tuple[Column, ...]:
-    """The columns that a block prints, in order."""
-    return tuple(column for column in COLUMNS if block in column.blocks)
+def columns_of(block: Block, table: Table) -> tuple[Column, ...]:
+    """The columns that a block of a table prints, in order."""
+    return tuple(c for c in COLUMNS if block in c.blocks and (table.is_measured or not c.measured))

@@ -8,8 +8,8 @@ the primary metric in its printed unit; the fields of :class:`bench.records.Cost
 ``training_digest``, equal for cells that share a training; ``weights_digest``, ``pair_digest``.
 
 Columns that hold objects: ``metrics`` (printed value by ``name [unit]``), ``contributions`` and ``groups`` (arrays, one
-entry a test image), ``per_image`` (statistics by name, packed), ``pair_info``, ``seeds``, ``versions`` and
-``environment``. A failed cell has none of the results.
+entry a test image), ``per_image`` (statistics by name, packed), ``pair_info``, ``seeds`` (as text: they have 64 bits),
+``versions`` and ``environment``. A failed cell has none of the results.
 """
 
 from __future__ import annotations
@@ -25,10 +25,19 @@ from bench.api import UserError
 from bench.arms import Arm
 from bench.records import Array, PairInfo, Record
 
-WITHOUT_RECIPE = ["pair", "task", "model", "budget"]
 TABLE = ["pair", "task", "model", "recipe", "budget"]
 """Cells with these in common are trained alike and stand in one table."""
-OBJECTS = ["metrics", "contributions", "groups", "per_image", "pair_info", "versions", "environment", "selection"]
+OBJECTS = [
+    "metrics",
+    "contributions",
+    "groups",
+    "per_image",
+    "pair_info",
+    "seeds",
+    "versions",
+    "environment",
+    "selection",
+]
 
 
 def cell_frame(records: Sequence[Record]) -> pd.DataFrame:
@@ -86,6 +95,7 @@ def _row(record: Record) -> dict[str, Any]:
         "weights_digest": "",
         "pair_digest": "",
         **dict.fromkeys(OBJECTS),
+        "seeds": {name: str(seed) for name, seed in record.seeds.items()},
         "versions": record.versions,
         "environment": record.environment,
     }

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from bench.report.columns import NAME, NOTHING, Column, columns_of, interval, number, points
 from bench.report.leaderboard import BLOCKS, Row, Table
 from bench.report.origins import Origin
+from bench.report.pictures import Pictures
 from bench.report.words import (
     best_refiner,
     block_title,
@@ -47,12 +48,14 @@ class Extras:
     ----------
     figures: those of each table, in the tables' order; empty without figures.
     origins: where each row comes from, in the tables' order.
+    pictures: the image grids of each table, in the tables' order.
     ranks: the critical-difference diagram, or the sentence that says why there is none.
     title, suite_file: of the suite that was run, where its file lies beside the records.
     """
 
     figures: Sequence[Sequence[Figure]] = ()
     origins: Sequence[Sequence[Origin]] = ()
+    pictures: Sequence[Pictures] = ()
     ranks: Figure | str = ""
     title: str = ""
     suite_file: str = ""
@@ -76,6 +79,7 @@ class Section:
     table: Table
     figures: Sequence[Figure] = ()
     origins: Sequence[Origin] = ()
+    pictures: Pictures = field(default_factory=Pictures)
 
     @property
     def name(self) -> str:
@@ -194,6 +198,7 @@ def leaderboard_html(tables: Sequence[Table], extras: Extras | None = None) -> s
             table,
             extras.figures[place] if extras.figures else (),
             extras.origins[place] if extras.origins else (),
+            extras.pictures[place] if extras.pictures else Pictures(),
         )
         for place, table in enumerate(tables)
     ]

@@ -23,8 +23,11 @@ import pandas as pd
 
 from bench import stats
 from bench.api import Metric
+from bench.arms import REFINED, Arm
+from bench.measures import Measurement
 from bench.records import PairInfo
 from bench.report.frame import TABLE
+from bench.report.measured import Measured, measured
 from bench.report.sections import Section, sections_of
 
 MIN_SEEDS = 3
@@ -79,6 +82,8 @@ class Row:
     gain: Estimate | None = None
     strong_gain: Estimate | None = None
     gap_closed_percent: float | None = None
+    measured: Measured | None = None
+    """What was measured of the refined images that the row trains on; ``None`` where there are none."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,11 @@ class Table:
     sections: tuple[Section, ...]
 
     @property
+    def is_measured(self) -> bool:
+        """Whether anything was measured of any row's images; tables made before there were measures say nothing."""
+        return any(row.measured and row.measured.exists for row in self.rows)
+
+    @property
     def title(self) -> str:
         return " · ".join([self.pair, self.task, self.model, f"{self.recipe} recipe", f"{self.budget} budget"])
 
@@ -140,7 +150,7 @@ class Table:
         return next((row for row in self.rows if (row.arm, row.refiner) == (arm, refiner)), None)
 
 
-def leaderboard(frame: pd.DataFrame) -> list[Table]:
+def leaderboard(frame: pd.DataFrame, measurements: Sequence[Measurement] = ()) -> list[Table]:
     """All tables of a :func:`bench.report.frame.cell_frame`, the strong recipe first.
 
     A table that is nothing but ``source`` is left out where the other recipe's table shows that row.
@@ -152,7 +162,7 @@ def leaderboard(frame: pd.DataFrame) -> list[Table]:
         with_rivals = [recipe for recipe in present if (by_recipe[recipe].arm != "source").any()]
         for recipe in with_rivals or present[:1]:
             other = by_recipe["plain" if recipe == "strong" else "strong"]
-            table = _table(by_recipe[recipe], other, _source(by_recipe["strong"]))
+            table = _table(by_recipe[recipe], other, _source(by_recipe["strong"]), measurements)
             tables.append(replace(table, sections=sections_of(table, by_recipe[recipe])))
     return tables
 
@@ -162,8 +172,12 @@ def label(arm: str, refiner: str) -> str:
     return f"{arm} {refiner}".strip()
 
 
-def _table(cells: pd.DataFrame, other: pd.DataFrame, strong_source: BySeed) -> Table:
+def _table(
+    cells: pd.DataFrame, other: pd.DataFrame, strong_source: BySeed, measurements: Sequence[Measurement]
+) -> Table:
     scored = cells[cells.status == "ok"]
+    key = tuple(str(cells[name].iloc[0]) for name in TABLE)
+    digest = scored.pair_digest.iloc[0] if len(scored) else None
     metric = Metric(name="score", higher_is_better=True, unit="")
     if len(scored):
         first = scored.iloc[0]
@@ -186,14 +200,15 @@ def _table(cells: pd.DataFrame, other: pd.DataFrame, strong_source: BySeed) -> T
     oracle = gains.test.comparisons.get("oracle") if gains.test else None
 
     rows = []
-    for key, group in by_row.items():
-        name = label(*key)
-        row = _row(*key, group, values[name], layout.groups)
+    for (arm, refiner), group in by_row.items():
+        name = label(arm, refiner)
+        row = _row(arm, refiner, group, values[name], layout.groups)
         row = replace(
             row,
             reason=incomplete[name] or _too_few_seeds(row) or _other_training(row, cells),
             gain=gains.by_row.get(name),
             strong_gain=strong_gains.by_row.get(name),
+            measured=measured(measurements, key, refiner, digest) if Arm.parse(arm).kind in REFINED else None,
         )
         if row.gain and oracle and row.gain.interval:
             closed = stats.gap_closed(row.gain.value, oracle)
@@ -207,7 +222,7 @@ def _table(cells: pd.DataFrame, other: pd.DataFrame, strong_source: BySeed) -> T
         ordered.append(reference)
 
     return Table(
-        **{name: str(cells[name].iloc[0]) for name in TABLE},
+        **dict(zip(TABLE, key, strict=True)),
         metric=metric,
         decimals=decimals(row.score.interval for row in ordered if row.score),
         pair_info=scored.pair_info.iloc[0] if len(scored) else None,
@@ -261,14 +276,18 @@ def _row(arm: str, refiner: str, cells: pd.DataFrame, values: BySeed, groups: np
         )
     labels = [n for n in cells.target_labels if not pd.isna(n)]
     primary = scored.metric.iloc[0] if len(scored) else ""
-    metrics = pd.DataFrame(list(scored.metrics))
+    metrics: dict[str, list[float]] = {}
+    for found in scored.metrics:
+        for name, value in found.items():
+            metrics.setdefault(name, []).append(value)
+    costs = scored[list(COSTS)].to_numpy(np.float64).mean(axis=0) if len(scored) else ()
     return Row(
         arm=arm,
         refiner=refiner,
         target_labels=int(labels[0]) if labels else None,
         seeds=tuple(values),
-        costs={name: float(scored[name].mean()) for name in COSTS} if len(scored) else {},
-        secondary={str(n): float(metrics[n].mean()) for n in metrics if str(n).split(" [")[0] != primary},
+        costs={name: float(cost) for name, cost in zip(COSTS, costs, strict=False)},
+        secondary={name: float(np.mean(found)) for name, found in metrics.items() if name.split(" [")[0] != primary},
         score=score,
     )
 
@@ -363,12 +382,12 @@ def _reference(other: pd.DataFrame, source: BySeed, layout: _Layout) -> Row | No
 
 def _incomplete(cells: pd.DataFrame, seeds: Sequence[int]) -> str:
     """Which cells of a row failed or are missing; empty where it is complete."""
-    failed = [reason for status, reason in zip(cells.status, cells.reason, strict=True) if status == "failed"]
+    failed = [reason for reason, status in zip(cells.reason, cells.status, strict=True) if status == "failed"]
     if failed:
         reasons = list(dict.fromkeys(failed))
         more = f" (and {len(reasons) - 1} other reasons in cells.csv)" if len(reasons) > 1 else ""
         return f"{len(failed)} of {len(cells)} cells failed: {reasons[0]}{more}"
-    counts = Counter(cells.task_seed)
+    counts = Counter(cells.task_seed.tolist())
     missing = [seed for seed in seeds if counts[seed] < max(counts.values())]
     if missing:
         return f"no record of task seed {', '.join(map(str, missing))}, which other cells have; run the suite again"

@@ -51,7 +51,7 @@ def _section(table: Table) -> Iterator[str]:
 
 
 def _block(table: Table, block: Block) -> Iterator[str]:
-    columns = columns_of(block)
+    columns = columns_of(block, table)
     yield _line([escape(column.heading(table.metric)) for column in columns])
     yield _line(["---:" if column.format.right else "---" for column in columns])
     for row in table.block(block):

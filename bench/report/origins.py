@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from bench.report.leaderboard import Table, label
+from bench.report.frame import TABLE
+from bench.report.leaderboard import Row, Table, label
 
 DIGITS = 12
 """Of a digest; the whole one is in ``cells.csv``."""
@@ -23,23 +25,25 @@ class Origin:
     weights: str
 
 
-def origins(table: Table, cells: pd.DataFrame) -> list[Origin]:
-    """Of each row of a table, in its order; ``cells`` are those of its task and model in all recipes."""
-    found = []
-    for row in table.rows:
-        arm, _, recipe = row.arm.partition(" (")
-        own = cells[(cells.arm == arm) & (cells.refiner == row.refiner)]
-        own = own[own.recipe == (recipe.rstrip(")") or table.recipe)]
-        plugged = any("refiner_source" in (versions or {}) for versions in own.versions)
-        found.append(
-            Origin(
-                name=label(row.arm, row.refiner),
-                seeds=", ".join(map(str, sorted(own.task_seed.unique()))),
-                command=command(table, arm, row.refiner, plugged),
-                weights=" ".join(digest[:DIGITS] for digest in own.weights_digest if digest),
-            )
-        )
-    return found
+def origins(tables: Sequence[Table], frame: pd.DataFrame) -> list[list[Origin]]:
+    """Of each row of each table, in their order, from a :func:`bench.report.frame.cell_frame`."""
+    names = [*TABLE, "arm", "refiner", "task_seed", "weights_digest", "versions"]
+    cells: dict[tuple[str, ...], list[tuple[int, str, bool]]] = {}
+    for *row, seed, digest, versions in zip(*(frame[name] for name in names), strict=True):
+        cells.setdefault(tuple(row), []).append((int(seed), digest, "refiner_source" in versions))
+    return [[_origin(table, row, cells) for row in table.rows] for table in tables]
+
+
+def _origin(table: Table, row: Row, cells: Mapping[tuple[str, ...], Sequence[tuple[int, str, bool]]]) -> Origin:
+    arm, _, recipe = row.arm.partition(" (")  # "source (plain)" stands in a strong table
+    shown = replace(table, recipe=recipe.rstrip(")") or table.recipe)
+    own = cells[*(getattr(shown, name) for name in TABLE), arm, row.refiner]
+    return Origin(
+        name=label(row.arm, row.refiner),
+        seeds=", ".join(map(str, sorted({seed for seed, _, _ in own}))),
+        command=command(table, arm, row.refiner, any(plugged for _, _, plugged in own)),
+        weights=" ".join(digest[:DIGITS] for _, digest, _ in own if digest),
+    )
 
 
 def command(table: Table, arm: str, refiner: str, plugged: bool) -> str:

@@ -18,14 +18,18 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def leaderboard_csv(tables: Sequence[Table]) -> bytes:
-    """UTF-8 CSV: the table's key, the row's block, every registered column, and the secondary metrics."""
+    """UTF-8 CSV: the table's key, the row's block, every registered column, and the secondary metrics.
+
+    Columns of measures are there if any table has them.
+    """
+    columns = [column for column in COLUMNS if not column.measured or any(table.is_measured for table in tables)]
     rows = [
         {
             **{name: getattr(table, name) for name in TABLE},
             "metric": table.metric.name,
             "unit": table.metric.unit,
             "block": row.block,
-            **{name: value for column in COLUMNS for name, value in column.numbers(row).items()},
+            **{name: value for column in columns for name, value in column.numbers(row).items()},
             **row.secondary,
         }
         for table in tables
@@ -35,9 +39,14 @@ def leaderboard_csv(tables: Sequence[Table]) -> bytes:
 
 
 def cells_csv(frame: pd.DataFrame) -> bytes:
-    """UTF-8 CSV of a :func:`bench.report.frame.cell_frame`; metrics, versions and environment become columns."""
+    """UTF-8 CSV of a :func:`bench.report.frame.cell_frame`; metrics, seeds, versions and environment become columns."""
     parts = [frame.drop(columns=[*OBJECTS, "scale", "higher_is_better"])]
-    for name, prefix in (("metrics", ""), ("versions", "version."), ("environment", "environment.")):
+    for name, prefix in (
+        ("metrics", ""),
+        ("seeds", "seed."),
+        ("versions", "version."),
+        ("environment", "environment."),
+    ):
         parts.append(pd.DataFrame([values or {} for values in frame[name]], index=frame.index).add_prefix(prefix))
     return _csv(pd.concat(parts, axis=1))
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod
 
 STYLES = {"gain": "green", "loss": "red"}
-ASCII = str.maketrans({"▲": "^", "▼": "v", "–": "-", "−": "-", "·": "-", "×": "x", "⚠": "!"})
+ASCII = str.maketrans({"▲": "^", "▼": "v", "–": "-", "−": "-", "·": "-", "×": "x", "⚠": "!", "⚑": "!", "→": "->"})
 GUTTER = 2
 """Spaces between columns."""
 SENTENCE = 24
@@ -38,7 +38,7 @@ def print_report(tables: Sequence[Table], console: Console) -> None:
             rows = table.block(block)
             if not rows:
                 continue
-            columns, fits = fitting(columns_of(block), rows, table, console.width)
+            columns, fits = fitting(columns_of(block, table), rows, table, console.width)
             grid = Grid(box=None, pad_edge=False, padding=(0, GUTTER, 0, 0), title_justify="left", title_style="bold")
             grid.title = Text(_printable(block_title(table, block), console))
             for column in columns:

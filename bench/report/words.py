@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
+from bench.report.about_measures import about_measures
 from bench.report.columns import MARKS, interval, number, points
 from bench.report.leaderboard import MIN_SEEDS, Block, Estimate, Row, Table
 
@@ -139,6 +140,8 @@ def notes(table: Table) -> list[str]:
         said.append(
             "Same training: the training images equal those of `source`, so its training was reused, not tested."
         )
+    if table.is_measured:
+        said += about_measures(table)
     if table.gap_problem:
         said.append(f"No gap closed is printed: {table.gap_problem}.")
     if not table.has_strong_source:
@@ -158,6 +161,12 @@ def warnings(table: Table) -> list[str]:
         for key, values in table.versions.items()
         if len(values) > 1
     ]
+    damaged = {row.refiner: row.measured.labels.flags for row in table.rows if row.measured}
+    if objections := [f"{code(refiner)} ({' and '.join(flags)})" for refiner, flags in damaged.items() if flags]:
+        found.append(
+            f"Labels damaged, by this measure: {', '.join(objections)}. What these refiners gain or lose is no matter "
+            "of looks alone."
+        )
     for what, numbers in (("training steps", table.steps), ("batch sizes", table.batch_sizes)):
         if len(numbers) > 1:
             found.append(f"Cells of this table mix {what}: {', '.join(f'{n:,}' for n in numbers)}.")
@@ -201,6 +210,8 @@ def _one_gains(table: Table, row: Row, gain: Estimate) -> list[str]:
     said += f" over the same synthetic images unrefined (recipe {code(table.recipe)})"
     if row.gap_closed_percent is not None:
         said += f"; it closes {row.gap_closed_percent:.0f} % of the gap to `oracle`"
+    if row.measured and row.measured.labels.values:
+        said += "; labels damaged" if row.measured.labels.flags else "; labels intact"
     sentences = [f"{said}."]
     if table.recipe == "plain" and row.strong_gain:
         sentences.append(f"Over `source` under the recipe `strong` it is {_measured(row.strong_gain, table)}.")

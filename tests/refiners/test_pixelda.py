@@ -222,7 +222,7 @@ class First(Checkpoint):
 
 def test_a_killed_fit_goes_on_with_weights_that_are_still_shared(monkeypatch):
     """From the checkpoint of round 20 of 40 on, to the same generator and the same task network."""
-    monkeypatch.setattr("bench.adversarial.CHECKPOINTS", (0.0, 1e9))
+    monkeypatch.setattr("bench.adversarial.checkpoints.CHECKPOINTS", (0.0, 1e9))
     source = ImageSet.from_arrays(**SOURCE)
     unlabelled = ImageSet.from_arrays(image=TARGET["image"]).unlabelled()
     states, checkpoint = [], First()

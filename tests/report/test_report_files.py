@@ -234,3 +234,63 @@ assert not heavy, heavy
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "leaderboard.html").stat().st_size > 5000
+
+
+class SortKeys(html.parser.HTMLParser):
+    """The values that the page's rows are sorted by: a dictionary by heading for each row of its leaderboards."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.rows, self._headings, self._open = [], [], False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        if tag == "table":
+            self._open = attributes.get("class") == "rows"
+            self._headings = []
+        elif self._open and tag == "tr" and "data-arm" in attributes:
+            self.rows.append({})
+        elif self._open and tag in ("td", "th") and attributes.get("scope") != "col":
+            self.rows[-1][self._headings[len(self.rows[-1])]] = attributes.get("data-sort", "")
+        elif self._open and tag == "th":
+            self._headings.append("")
+
+    def handle_data(self, data):
+        if self._open and self._headings and not self._headings[-1]:
+            self._headings[-1] = data.strip()
+
+
+def test_the_page_sorts_by_the_unrounded_numbers_of_the_csv(report):
+    keys, rows = SortKeys(report.html.read_text()).rows, rows_of_csv(report.csv)
+    fields = {
+        "arm": "arm",
+        "refiner": "refiner",
+        "labels": "target_labels",
+        "seeds": "n_seeds",
+        "accuracy, % [95 %]": "score",
+        "gain, points [95 %]": "gain",
+        "adjusted p": "p_adjusted",
+        "gap closed": "gap_closed_percent",
+        "train, s": "train_seconds",
+    }
+    assert len(keys) == len(rows) == 13
+    compared = 0
+    for key, row in zip(keys, rows, strict=True):
+        for heading, name in fields.items():
+            if heading not in key:
+                continue
+            if key[heading] and row[name] and heading not in ("arm", "refiner"):
+                assert float(key[heading]) == pytest.approx(float(row[name]), rel=1e-9)
+                compared += 1
+            else:
+                assert key[heading] == row[name]
+    assert compared > 60
+
+
+def test_cells_state_their_own_seeds_exactly(make_records, tmp_path):
+    records = make_records({("source", ""): 0.7})
+    records = [record.model_copy(update={"seeds": {"train": 2**63 - 1 - i}}) for i, record in enumerate(records)]
+    records[0] = records[0].model_copy(update={"seeds": {}})
+    stored = {int(cell["task_seed"]): cell["seed.train"] for cell in rows_of_csv(write_report(records, tmp_path).cells)}
+    assert stored == {0: "", **{seed: str(2**63 - 1 - seed) for seed in range(1, 5)}}

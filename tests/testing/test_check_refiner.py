@@ -415,11 +415,3 @@ def test_the_check_itself_has_no_side_effects():
         check_refiner(SetsThreads)
     assert before == (random.random(), np.random.rand(), torch.rand(()).item())  # noqa: NPY002
     assert torch.get_num_threads() == threads
-
-
-def test_the_example_of_the_docs_runs():
-    page = Path(__file__).parents[2] / "docs" / "refiners.md"
-    (example,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    names: dict[str, object] = {}
-    exec(compile(example, str(page), "exec"), names)
-    check_refiner(names["Brightness"])

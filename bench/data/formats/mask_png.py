@@ -1,0 +1,160 @@
+"""Mask PNGs: for each image a PNG of class ids, in a folder ``masks``, ``labels`` … or beside it as ``…_mask.png``.
+
+    index      8- or 16-bit, one channel (or three equal ones): the value is the class id
+    palette    a palette PNG: the index is the class id, its colours are for the eye
+    colours    RGB, each class a colour: needs classes.csv
+
+Classes are named by a file anywhere in the folder: ``classes.txt`` or ``labels.txt``, a name a line, ids from 0; or a
+CSV ``classes.csv`` (``class_dict.csv``, ``label_colors.csv``) with the columns ``name,r,g,b`` for colours or
+``name,id``. Without one, all masks are read to find the ids, and the classes are called by their numbers. Classes
+called void, ignore, unlabelled, unlabeled or unknown are ignored (255), and so is the value 255.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from bench.data.folders import MASK_WORDS, files_below, images_among, label_images_among, paired
+from bench.data.formats import Options, of_images
+from bench.data.imageset import DataError
+from bench.data.listing import IGNORE, Listing, for_each
+from bench.data.pictures import read_colours, read_ids
+
+NAME = "mask PNGs"
+TXT = ("classes.txt", "labels.txt", "class_names.txt")
+CSV = ("classes.csv", "class_dict.csv", "label_colors.csv", "labels.csv")
+IGNORED = frozenset({"void", "ignore", "unlabelled", "unlabeled", "unknown"})
+UNKNOWN = 254
+
+
+@dataclass(frozen=True)
+class ClassTable:
+    """Names, and what stands for each in a mask: a value, or a colour packed as r·65536 + g·256 + b."""
+
+    names: tuple[str, ...]
+    values: tuple[int, ...]
+    in_colours: bool = False
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The classes that are not ignored, in order: the ids of a mask count along these."""
+        return tuple(dict.fromkeys(name for name in self.names if name.lower() not in IGNORED))
+
+    def ids(self, path: Path) -> np.ndarray:
+        """``(H, W) uint8`` ids of a mask file.
+
+        Raises
+        ------
+        DataError: a value or colour that no class has.
+        """
+        if self.in_colours:
+            colours = read_colours(path).astype(np.int64)
+            raw = colours[..., 0] << 16 | colours[..., 1] << 8 | colours[..., 2]
+        else:
+            raw = read_ids(path)
+        order = np.argsort(self.values)
+        values = np.array(self.values)[order]
+        kept = self.kept
+        id_of = np.array([kept.index(name) if name in kept else IGNORE for name in self.names], np.uint8)[order]
+        place = np.searchsorted(values, raw).clip(max=len(values) - 1)
+        ids = np.where(values[place] == raw, id_of[place], np.uint8(UNKNOWN))
+        if not self.in_colours:
+            ids[raw == IGNORE] = IGNORE
+        if (unknown := raw[ids == UNKNOWN]).size:
+            shown = ", ".join(self._written(int(value)) for value in np.unique(unknown)[:5])
+            raise DataError(
+                f"{path}: found {'colour' if self.in_colours else 'class id'} {shown}, which no class has; there are "
+                f"{len(self.names)} classes: correct the mask, or add the class to the classes file (255 is ignored)"
+            )
+        return ids
+
+    def _written(self, value: int) -> str:
+        return f"({value >> 16}, {value >> 8 & 255}, {value & 255})" if self.in_colours else str(value)
+
+
+def recognised(root: Path, files: tuple[Path, ...]) -> bool:
+    """There are masks in folders of their own or beside their pictures."""
+    return bool(label_images_among(files, MASK_WORDS))
+
+
+def listing(root: Path, files: tuple[Path, ...], options: Options) -> Listing | None:
+    """See :mod:`bench.data.formats`."""
+    if not recognised(root, files):
+        return None
+    images, paths = _pairs(root, files)
+    table, note = _classes(root, files, options.classes_from)
+    plain = of_images(NAME, root, images, files)
+    return replace(
+        plain,
+        pixels={**plain.pixels, "mask": lambda i: table.ids(paths[i])},
+        class_names=table.kept,
+        notes=(note,) if note else (),
+    )
+
+
+def _pairs(root: Path, files: tuple[Path, ...]) -> tuple[tuple[Path, ...], list[Path]]:
+    """Images relative to the root, and the mask of each."""
+    images = images_among(files)
+    return images, [root / str(mask) for mask in paired(root, images, label_images_among(files, MASK_WORDS), "mask")]
+
+
+def _classes(root: Path, files: tuple[Path, ...], other: Path | None) -> tuple[ClassTable, str]:
+    """The classes as the folder names them, or as another does, or by number; and what to say about it."""
+    if table := class_table(root, files):
+        return table, ""
+    if other is None:
+        return numbered(_pairs(root, files)[1]), "no classes.txt names the classes: they are the ids in the masks"
+    return _classes(other, files_below(other), None)[0], f"no classes.txt: ids mean what they mean in {other.name}"
+
+
+def class_table(root: Path, files: tuple[Path, ...]) -> ClassTable | None:
+    """The classes that a file in the folder names; ``None`` if there is none.
+
+    Raises
+    ------
+    DataError: a file that is not as the module's docstring says.
+    """
+    for wanted in (*CSV, *TXT):
+        found = [file for file in files if file.name.lower() == wanted]
+        if found:
+            path = root / found[0]
+            return _of_csv(path) if wanted in CSV else _of_txt(path)
+    return None
+
+
+def _of_txt(path: Path) -> ClassTable:
+    names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return ClassTable(tuple(names), tuple(range(len(names))))
+
+
+def _of_csv(path: Path) -> ClassTable:
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = [
+            {key.strip().lower(): (value or "").strip() for key, value in row.items() if key is not None}
+            for row in csv.DictReader(stream)
+        ]
+    columns = set(rows[0]) if rows else set()
+    if not columns >= {"name", "id"} and not columns >= {"name", "r", "g", "b"}:
+        raise DataError(f"{path} has the columns {', '.join(sorted(columns)) or 'none'}; needed: name,r,g,b or name,id")
+    in_colours = columns >= {"r", "g", "b"}
+    try:
+        values = [int(r["r"]) << 16 | int(r["g"]) << 8 | int(r["b"]) if in_colours else int(r["id"]) for r in rows]
+    except ValueError as error:
+        raise DataError(f"{path}: {error}; ids and colours are whole numbers") from None
+    return ClassTable(tuple(row["name"] for row in rows), tuple(values), in_colours)
+
+
+def numbered(paths: list[Path]) -> ClassTable:
+    """Classes called by the ids that the masks hold, all of which are read."""
+    found: list[set[int]] = [set() for _ in paths]
+    for_each(lambda i: found[i].update(np.flatnonzero(np.bincount(read_ids(paths[i]).ravel())).tolist()), len(paths))
+    values = sorted(set().union(*found) - {IGNORE})
+    if len(values) > UNKNOWN:
+        raise DataError(
+            f"{paths[0].parent}: found {len(values)} different ids in the masks; at most {UNKNOWN} are read"
+        )
+    return ClassTable(tuple(map(str, values)), tuple(values))

@@ -1,0 +1,134 @@
+"""Pascal VOC: an XML file for each image, beside it or in ``Annotations/`` (or ``labels/``) next to ``JPEGImages/``.
+
+    bndbox xmin, ymin, xmax, ymax: 1-based pixels, the last one included  →  left = xmin − 1, …, right = xmax
+
+Every object counts, also one marked difficult (the task's metric knows no others). XML is parsed without entities.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from xml.parsers import expat
+
+import numpy as np
+
+from bench.data.folders import images_among, paired
+from bench.data.formats import Options, of_images
+from bench.data.imageset import DataError
+from bench.data.listing import Listing
+
+NAME = "Pascal VOC"
+EDGES = ("xmin", "ymin", "xmax", "ymax")
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One file: stated (width, height) or ``None``; class names and boxes as written."""
+
+    size: tuple[int, int] | None
+    names: tuple[str, ...]
+    boxes: np.ndarray
+
+
+def recognised(root: Path, files: tuple[Path, ...]) -> bool:
+    """There are XML files whose root element is ``annotation``."""
+    first = next((file for file in files if file.suffix.lower() == ".xml"), None)
+    return first is not None and b"<annotation" in (root / first).read_bytes()[:1000]
+
+
+def listing(root: Path, files: tuple[Path, ...], options: Options) -> Listing | None:
+    """See :mod:`bench.data.formats`; classes are those that occur, sorted."""
+    if not recognised(root, files):
+        return None
+    images = images_among(files)
+    found = paired(root, images, [file for file in files if file.suffix.lower() == ".xml"], "annotation")
+    annotations = [read_annotation(root / file) for file in found if file is not None]
+    class_names = tuple(sorted({name for annotation in annotations for name in annotation.names}))
+    plain = of_images(NAME, root, images, files)
+
+    def size(i: int) -> tuple[int, int]:
+        here, said = plain.size(i), annotations[i].size
+        if said is not None and said != here:
+            raise DataError(
+                f"{plain.names[i]} has {here[0]}×{here[1]} pixels and {root / str(found[i])} says {said[0]}×{said[1]}; "
+                "label the image that is there, or bring it to the labelled size"
+            )
+        return here
+
+    return replace(
+        plain,
+        size=size,
+        class_names=class_names,
+        boxes=lambda i: from_voc(annotations[i].boxes),
+        box_class=[np.array([class_names.index(n) for n in a.names], np.int64) for a in annotations],
+    )
+
+
+def from_voc(boxes: np.ndarray) -> np.ndarray:
+    """1-based inclusive corners ``(n, 4)`` → left, top, right, bottom from 0, ``float32``."""
+    return (boxes - np.array([1, 1, 0, 0])).astype(np.float32)
+
+
+def read_annotation(path: Path) -> Annotation:
+    """Parse one file.
+
+    Raises
+    ------
+    DataError: no XML, entities in it, or an object without name or box.
+    """
+    leaves = _leaves(path)
+    names: list[str] = []
+    boxes: list[dict[str, float]] = []
+    size: dict[str, int] = {}
+    try:
+        for element, text in leaves:
+            match element.split("/"):
+                case [_, "size", ("width" | "height") as side]:
+                    size[side] = int(float(text))
+                case [_, "object"]:
+                    boxes.append({})
+                case [_, "object", "name"]:
+                    names.append(text)
+                case [_, "object", "bndbox", edge] if edge in EDGES:
+                    boxes[-1][edge] = float(text)
+    except ValueError:
+        raise DataError(f"{path}: found {text!r} where a number is expected ({element}); correct the label") from None
+    if len(names) != len(boxes) or any(box.keys() != set(EDGES) for box in boxes):
+        raise DataError(f"{path}: an object lacks its name or one of {', '.join(EDGES)}; correct the label")
+    # Tools that never open the image write 0×0.
+    stated = (size["width"], size["height"]) if size.get("width") and size.get("height") else None
+    corners = np.array([[box[edge] for edge in EDGES] for box in boxes], np.float64).reshape(-1, 4)
+    return Annotation(stated, tuple(names), corners)
+
+
+def _leaves(path: Path) -> list[tuple[str, str]]:
+    """Elements in document order as (path, text); an ``object`` comes before its children, with no text."""
+    found: list[tuple[str, str]] = []
+    stack: list[str] = []
+    text: list[str] = []
+
+    def start(name: str, _: dict[str, str]) -> None:
+        stack.append(name)
+        text.clear()
+        if stack[1:] == ["object"]:
+            found.append(("/".join(stack), ""))
+
+    def end(_: str) -> None:
+        if stack[1:] != ["object"]:
+            found.append(("/".join(stack), "".join(text).strip()))
+        stack.pop()
+        text.clear()
+
+    def entity(*_: object) -> None:
+        raise DataError(f"{path} declares XML entities, which a label needs not; write it without")
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler = text.append
+    parser.EntityDeclHandler = entity
+    try:
+        parser.Parse(path.read_bytes(), True)
+    except expat.ExpatError as error:
+        raise DataError(f"{path} is no XML ({error}); write it again, or remove it with its image") from None
+    return found

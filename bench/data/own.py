@@ -1,0 +1,368 @@
+"""Pair ``own``: a user's two folders, as they are.
+
+    own:task=detection,source=DIR,target=DIR            options: OwnParams; the command line writes this for you
+
+Planning reads names, headers and label files (of depth, at most 16 maps a side), and decodes no picture. The format of
+each folder is recognised (:mod:`bench.data.formats`), class names are matched by their words, ignoring case, ``-``,
+``_`` and blanks. Splits:
+
+    source   a tenth is ``source_val``, by the hash of the name below the root
+    target   half is unlabelled ``target_train``, half ``target_test``, by the hash of the pixels
+             (:func:`bench.data.splits.split_hashed`); or all of it and all of ``target_test=DIR``
+
+Labels of the target serve the test half alone, unless ``labelled_target`` says otherwise. The recipe id of what is
+prepared holds the names, sizes and times of all files, so that a folder that changed is read again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path, PurePath
+from typing import Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from bench.api import Frozen, Limits, Pair, SourceSplits, TargetSplits
+from bench.data import fitting
+from bench.data.fitting import Fit, Size
+from bench.data.folders import sequence_of
+from bench.data.formats import FORMATS, Options, recognise
+from bench.data.formats.depth_png import UNITS
+from bench.data.imageset import DataError
+from bench.data.listing import Listing, for_each, with_classes, working_set
+from bench.data.splits import content_hash, near_duplicate_hash, split_hashed
+
+LABELS = {
+    "classification": {"class_id"},
+    "pose": {"class_id", "quaternion"},
+    "detection": {"boxes", "box_class"},
+    "segmentation": {"mask"},
+    "depth": {"depth_m"},
+}
+"""Label columns that a folder must have for a task."""
+LONG_SIDE = {
+    "classification": {"light": 64, "standard": 128, "paper": 224},
+    "pose": {"light": 64, "standard": 64, "paper": 64},
+    "segmentation": {"light": 128, "standard": 320, "paper": 1024},
+    "depth": {"light": 128, "standard": 320, "paper": 640},
+    "detection": {"light": 192, "standard": 384, "paper": 640},
+}
+"""Working pixels of the longer side: what a budget can afford, unless the photographs are smaller."""
+MULTIPLE = {"classification": 4, "pose": 16, "segmentation": 32, "depth": 32, "detection": 32}
+"""Sides are rounded to it: networks halve them several times."""
+VAL_SHARE = 0.1
+SAMPLED = 16
+PLAUSIBLE_M = (0.05, 300.0)
+FAR_M = (2.0, 5.0, 10.0, 20.0, 50.0, 80.0, 120.0, 250.0, 700.0)
+NEAR_SHARE = 0.01
+
+
+class OwnParams(Frozen):
+    """Options of the pair; lists are written with ``+``: ``classes=car+person``.
+
+    ``target_test``: a folder of test images of its own. ``group_by`` keeps the frames of a video on one side of the
+    split: images of one folder, or whose names differ in the last number alone. ``depth_unit`` is a step of depth files
+    (``target_depth_unit`` where the target's differ), ``depth_range`` nearest and farthest depth in metres, as
+    ``0.5+20``. ``classes`` keeps these alone. ``size`` is the working size, as ``320x240``. ``labelled_target`` lends
+    the labels of the target's training half to the arms that train on real images.
+    """
+
+    task: Literal["classification", "pose", "detection", "segmentation", "depth"]
+    source: Path
+    target: Path
+    target_test: Path | None = None
+    group_by: Literal["", "folder", "prefix"] = ""
+    depth_unit: Literal["", "mm", "cm", "m", "1/256m"] = ""
+    target_depth_unit: Literal["", "mm", "cm", "m", "1/256m"] = ""
+    depth_range: str = ""
+    classes: str = ""
+    size: str = Field("", pattern=r"^(\d+x\d+)?$")
+    labelled_target: bool = False
+
+    @field_validator("depth_range")
+    @classmethod
+    def _two_numbers(cls, text: str) -> str:
+        if text:
+            near, far = map(float, text.split("+"))
+            if not 0 < near < far:
+                raise ValueError("nearest and farthest depth in metres are needed, as 0.5+20")
+        return text
+
+
+class OwnPair(Pair):
+    """A user's own two folders; see docs/own-data.md"""
+
+    name, version = "own", 1
+    Params = OwnParams
+    licence, citation = "the user's own data", "none"
+
+    def __init__(self, params: OwnParams) -> None:
+        super().__init__(params)
+        self._source = self._read(params.source, params.depth_unit)
+        unit = params.target_depth_unit or params.depth_unit
+        self._target = self._read(params.target, unit)
+        self._test = self._read(params.target_test, unit) if params.target_test else None
+        self._refuse_missing_labels()
+        self._match_classes()
+        self.alias = f"{params.source.resolve().name} to {params.target.resolve().name}"
+        self.title = f"{params.source.resolve().name} → {params.target.resolve().name}, a user's own folders"
+        self.tasks = frozenset({params.task})
+        self.class_names = self._source.class_names
+        self.source_labels = self._source.labels
+        self.target_labels = (self._test or self._target).labels
+        if params.labelled_target:
+            self.target_labels &= self._target.labels
+        if all("sensor_depth_m" in side.pixels for side in self._sides().values()):
+            self.inputs = frozenset({"image", "sensor_depth_m"})
+        else:
+            self._source, self._target = _without_sensor(self._source), _without_sensor(self._target)
+            self._test = self._test and _without_sensor(self._test)
+        if params.task == "depth":
+            self.depth_range_m = self._depth_range_m()
+
+    def size(self, task: str, budget: str) -> Size:
+        """As asked, otherwise in the shape of the target's median image, of :data:`LONG_SIDE` pixels at most."""
+        if self.params.size:
+            width, height = map(int, self.params.size.split("x"))
+            return width, height
+        sizes = np.median(_sample_sizes(self._target), axis=0)
+        longest = min(LONG_SIDE[task][budget], int(sizes.max()))
+        multiple = MULTIPLE[task]
+        width, height = (max(multiple, round(side * longest / sizes.max() / multiple) * multiple) for side in sizes)
+        return int(width), int(height)
+
+    def counts(self, limits: Limits) -> dict[str, int]:
+        """Exact for the source and for named test images; halves of a target are halves but for chance."""
+        n_source, n_target = self._source.n_images, self._target.n_images
+        n_val = _n_val(n_source)
+        n_train = n_target if self._test else n_target - n_target // 2
+        counts = {
+            "source_train": _at_most(n_source - n_val, limits.source_images),
+            "source_val": _at_most(n_val, limits.source_images),
+            "target_train": _at_most(n_train, limits.target_images),
+            "target_test": _at_most(self._test.n_images if self._test else n_target // 2, limits.test_images),
+        }
+        return counts | {"target_train_labelled": counts["target_train"] if self.params.labelled_target else 0}
+
+    def source(self, size: Size, fit: Fit, limits: Limits) -> SourceSplits:
+        """Both parts in the order of their names' hashes, so that fewer images are a random sample of more."""
+        keys = [_hash_of(name, self.params.source) for name in self._source.names]
+        order = np.argsort(keys, kind="stable")
+        n_val = _n_val(len(order))
+        val, train = order[:n_val][: limits.source_images], order[n_val:][: limits.source_images]
+        return SourceSplits(
+            working_set(self._source.select(train), size, fit), working_set(self._source.select(val), size, fit)
+        )
+
+    def target(self, size: Size, fit: Fit, limits: Limits) -> TargetSplits:
+        """The halves of the target, or the target and the named test images.
+
+        Raises
+        ------
+        DataError: all images fall on one side.
+        """
+        groups = None
+        if self.params.group_by:
+            groups = np.array([self._sequence(name, self.params.target) for name in self._target.names])
+        if self._test is None:
+            contents, vectors = _hashes(self._target, size, fit)
+            train_rows, test_rows = split_hashed(contents, vectors, 0.5, groups)
+            train, test = self._target.select(train_rows), self._target.select(test_rows)
+            test_groups = None if groups is None else groups[test_rows]
+        else:
+            train, test = self._target, self._test
+            train = train.select(np.argsort([_hash_of(name, self.params.target) for name in train.names]))
+            test = test.select(np.argsort([_hash_of(name, self.params.target_test) for name in test.names]))
+            test_groups = np.array([self._sequence(name, self.params.target_test) for name in test.names])
+            test_groups = test_groups if self.params.group_by else None
+        train = train.select(np.arange(_at_most(train.n_images, limits.target_images)))
+        test = test.select(np.arange(_at_most(test.n_images, limits.test_images)))
+        if not self.params.labelled_target:
+            train = train.unlabelled()
+        if test_groups is not None:
+            test_groups = np.unique(test_groups[: test.n_images], return_inverse=True)[1].astype(np.int64)
+        return TargetSplits(
+            working_set(train, size, fit),
+            np.arange(train.n_images if self.params.labelled_target else 0),
+            working_set(test, size, fit, native_labels=True),
+            test_groups,
+        )
+
+    def describe(self, budget: str) -> list[str]:
+        """What was recognised and how it is used, a line each, for the terminal."""
+        lines = [f"{side}: {_described(listing)}" for side, listing in self._sides().items()]
+        counts = self.counts(Limits())
+        lines.append(f"source split: {counts['source_train']} to train, {counts['source_val']} held out, by name hash")
+        if self._test is None:
+            grouped = f", images of one {self.params.group_by} together" if self.params.group_by else ""
+            lines.append(f"target split: half unlabelled to train, half to test, by content hash{grouped}")
+        if LABELS[self.params.task] <= self.target_labels:
+            also = ", and those of the training half to arms with real labels" if self.params.labelled_target else ""
+            lines.append(f"target labels: used to score the test images{also}")
+        if self.depth_range_m:
+            lines.append(f"depth range: {self.depth_range_m[0]:g} to {self.depth_range_m[1]:g} m (--depth-range)")
+        width, height = self.size(self.params.task, budget)
+        return [*lines, f"working size: {width}×{height} pixels (--size)"]
+
+    # ------------------------------------------------------------------------------------------ reading
+
+    def _sides(self) -> dict[str, Listing]:
+        named = {"source": self._source, "target": self._target}
+        return named | ({"target test": self._test} if self._test else {})
+
+    def _read(self, root: Path, unit: str) -> Listing:
+        other = None if root == self.params.source else self.params.source
+        return recognise(root, Options(self.params.task, UNITS.get(unit), other))
+
+    def _refuse_missing_labels(self) -> None:
+        task, source = self.params.task, self._source
+        needed = LABELS[task]
+        if not needed <= source.labels:
+            formats = ", ".join(name.replace("_", " ") for name in FORMATS[task])
+            raise DataError(
+                f"{self.params.source}: found {source.n_images} images and no labels for task {task!r}; the source "
+                f"must have some, in one of these formats: {formats} (docs/own-data.md)"
+            )
+        if source.n_images < 2:
+            raise DataError(f"{self.params.source}: found 1 image; a training and a held-out image are needed")
+        if self.params.labelled_target and not needed <= self._target.labels:
+            raise DataError(
+                f"{self.params.target}: its labels were asked for, and {self._target.n_images} images were found "
+                f"without labels for task {task!r}; add labels, or leave --labelled-target out"
+            )
+
+    def _match_classes(self) -> None:
+        """Bring all sides to one list of classes, in the source's order."""
+        wanted = _asked_classes(self.params.classes, self._source.class_names)
+        names = tuple(name for name in self._source.class_names if not wanted or _words(name) in wanted)
+        place = {_words(name): i for i, name in enumerate(names)}
+        for side, listing in self._sides().items():
+            if not listing.class_names:
+                continue
+            unknown = [name for name in listing.class_names if _words(name) not in place]
+            if unknown and not wanted:
+                missing = [n for n in names if _words(n) not in set(map(_words, listing.class_names))]
+                raise DataError(
+                    f"{side} has the class {', '.join(map(repr, unknown[:5]))}, which the source has not (only the "
+                    f"source has: {', '.join(map(repr, missing[:5])) or 'none'}); rename it, or say which classes "
+                    f"count with --classes {'+'.join(n for n in names if n not in missing) or 'A+B'}"
+                )
+            ids = np.array([place.get(_words(name), -1) for name in listing.class_names], np.int64)
+            changed = with_classes(listing, names, ids)
+            if not changed.n_images:
+                raise DataError(f"{side} has no image of the classes {', '.join(names)}; name others with --classes")
+            absent = sorted(set(names) - {names[i] for i in ids if i >= 0})
+            if absent:
+                changed = replace(changed, notes=(*changed.notes, f"no {', '.join(absent)} here"))
+            setattr(self, {"source": "_source", "target": "_target", "target test": "_test"}[side], changed)
+
+    def _depth_range_m(self) -> tuple[float, float]:
+        """As asked, otherwise from a sample of the source's depth; refuses medians that no camera sees."""
+        known = {
+            side: _sampled_depth_m(listing) for side, listing in self._sides().items() if "depth_m" in listing.pixels
+        }
+        if self.params.depth_range:
+            near, far = map(float, self.params.depth_range.split("+"))
+        else:
+            reach = float(np.quantile(known["source"], 0.98))
+            far = next((step for step in FAR_M if step >= reach), FAR_M[-1])
+            near = far * NEAR_SHARE
+        for side, depth_m in known.items():
+            median = float(np.median(depth_m))
+            low, high = max(PLAUSIBLE_M[0], near), min(PLAUSIBLE_M[1], far)
+            if not low <= median <= high:
+                option = "--depth-unit" if side == "source" else "--target-depth-unit"
+                folder = getattr(self.params, side.replace(" ", "_"))
+                raise DataError(
+                    f"{folder}: the median depth would be {median:.4g} m, and {low:.3g} to {high:.3g} m is plausible "
+                    f"({'any camera' if side == 'source' else 'the source reaches ' + format(far, 'g') + ' m'}); "
+                    f"correct {option} (mm, cm, m or 1/256m) or --depth-range"
+                )
+        return near, far
+
+    def _sequence(self, name: str, root: Path) -> str:
+        return sequence_of(PurePath(name).relative_to(root), self.params.group_by)
+
+
+def _words(name: str) -> str:
+    """What of a class name counts when names are matched."""
+    return re.sub(r"[\s_\-]+", " ", name).strip().lower()
+
+
+def _asked_classes(asked: str, known: tuple[str, ...]) -> set[str]:
+    wanted = {_words(name) for name in asked.split("+") if name}
+    unknown = wanted - set(map(_words, known))
+    if unknown:
+        raise DataError(
+            f"--classes asks for {sorted(unknown)[0]!r}, which the source has not; it has: {', '.join(known)}"
+        )
+    return wanted
+
+
+def _without_sensor(listing: Listing) -> Listing:
+    return replace(listing, pixels={name: read for name, read in listing.pixels.items() if name != "sensor_depth_m"})
+
+
+def _hash_of(name: str, root: Path) -> str:
+    return hashlib.sha256(name.removeprefix(str(root)).encode()).hexdigest()
+
+
+def _n_val(n_images: int) -> int:
+    return max(1, round(VAL_SHARE * n_images))
+
+
+def _at_most(n_images: int, limit: int | None) -> int:
+    return n_images if limit is None else min(n_images, limit)
+
+
+def _sampled(n_images: int, n: int = SAMPLED) -> np.ndarray:
+    """At most ``n`` places, evenly spread."""
+    return np.unique(np.linspace(0, n_images - 1, min(n, n_images)).round().astype(int))
+
+
+def _sample_sizes(listing: Listing) -> np.ndarray:
+    return np.array([listing.size(int(i)) for i in _sampled(listing.n_images, 64)])
+
+
+def _sampled_depth_m(listing: Listing) -> np.ndarray:
+    """Known depths of some maps, thinned."""
+    maps = [listing.pixels["depth_m"](int(i)) for i in _sampled(listing.n_images)]
+    known = np.concatenate([depth_m[depth_m > 0][:: 1 + depth_m.size // 10_000] for depth_m in maps])
+    if not known.size:
+        raise DataError(f"{listing.names[0]} and {len(maps) - 1} others have no known depth (all 0); check the files")
+    return known
+
+
+def _hashes(listing: Listing, size: Size, fit: Fit) -> tuple[np.ndarray, np.ndarray]:
+    """Content hashes of the native pixels, so that the split is the same at every working size, and near-duplicate
+    hashes at the working size, at which the splits are compared later."""
+    contents = np.empty(listing.n_images, "U64")
+    vectors = np.empty((listing.n_images, len(near_duplicate_hash(np.zeros((1, 16, 16, 3), np.uint8))[0])), np.float32)
+
+    def hashed(i: int) -> None:
+        native = listing.pixels["image"](i)
+        contents[i] = content_hash(native[None])[0]
+        vectors[i] = near_duplicate_hash(fitting.fit_image(native, size, fit)[None])[0]
+
+    for_each(hashed, listing.n_images)
+    return contents, vectors
+
+
+def _described(listing: Listing) -> str:
+    """``COCO, 640 images of 640×380, 5 classes (car, …), 4,395 boxes; note``."""
+    sizes = Counter(map(tuple, _sample_sizes(listing).tolist()))
+    (width, height), n_same = sizes.most_common(1)[0]
+    mixed = "" if n_same == sizes.total() else " and other sizes"
+    words = [listing.format, f"{listing.n_images:,} images of {width}×{height}{mixed}"]
+    if listing.class_names and listing.labels:
+        shown = ", ".join(listing.class_names[:8]) + (", …" if len(listing.class_names) > 8 else "")
+        words.append(f"{len(listing.class_names)} classes ({shown})")
+    if listing.box_class is not None:
+        words.append(f"{sum(map(len, listing.box_class)):,} boxes")
+    if not listing.labels:
+        words.append("no labels")
+    return ", ".join(words) + "".join(f"; {note}" for note in listing.notes)

@@ -1,0 +1,1 @@
+"""Real photographs: pairs whose target is fetched (:mod:`bench.data.downloads`), one module each."""

@@ -1,0 +1,123 @@
+"""One file from the web, to the end: pooch's transfer, with what it lacks, resuming.
+
+A dropped connection is taken up again where it broke (``Range``), up to :data:`ATTEMPTS` times without a byte of
+progress, and by the next process too: the part stays, beside it the ``ETag`` of what it is a part of. A server that
+cannot resume sends all of it again; one whose file has changed too (``If-Range``). What is no gzip file is refused by
+its first bytes: a proxy's or a login's page answers with status 200.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.data.imageset import DataError
+
+ATTEMPTS = 5
+PAUSE_SECONDS = 1.0
+TIMEOUT_SECONDS = 30.0
+CHUNK = 2**14  # what a break in it loses
+GZIP = b"\x1f\x8b"
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done (``transfer``, ``unpack``, ``copy``, ``verify``), how much of it, and of how much (0:
+unknown); bytes for ``transfer``, files for the others."""
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Shows nothing."""
+
+
+def download_archive(url: str, path: Path, progress: Progress) -> Path:
+    """Bring a ``.tar.gz`` to ``path``, which is returned; one that is there already is not brought again.
+
+    Raises
+    ------
+    DataError: the server refuses, answers with something else, or the connection drops for good.
+    """
+    import pooch
+
+    pooch.get_logger().setLevel(logging.ERROR)  # it tells the archive's own digest, which means nothing here
+    part = path.with_name(f"{path.name}.part")
+
+    def downloader(address: str, output: Any, _: Any) -> None:
+        _transfer(address, part, progress)
+        part.replace(output)
+        _tag_file(part).unlink(missing_ok=True)
+
+    pooch.retrieve(url, known_hash=None, fname=path.name, path=path.parent, downloader=downloader)
+    return path
+
+
+def _transfer(url: str, part: Path, progress: Progress) -> None:
+    """All of ``url`` in ``part``, going on from what it holds."""
+    import requests
+
+    idle, why = 0, ""
+    while idle < ATTEMPTS:
+        before = _size(part)
+        try:
+            _append(url, part, progress)
+        except requests.RequestException as error:
+            why = type(error).__name__
+            idle = 0 if _size(part) > before else idle + 1
+            time.sleep(PAUSE_SECONDS * idle)
+            continue
+        return
+    raise DataError(
+        f"{url}: no connection, or it dropped ({why}), after {_size(part) / 1e6:.1f} MB; run the same command again: "
+        "it goes on from there; or name another source with --mirror DIR|URL"
+    )
+
+
+def _append(url: str, part: Path, progress: Progress) -> None:
+    """One request: the rest of the file where the server can, all of it where it cannot."""
+    import requests
+
+    have, tag = _size(part), _tag_file(part)
+    headers = {"Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+        if tag.is_file():
+            headers["If-Range"] = tag.read_text()
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as answer:
+        if answer.status_code == requests.codes.requested_range_not_satisfiable:
+            part.unlink()  # it is complete, or longer than the file: which of the two, only a fresh start tells
+            raise requests.ConnectionError("range not satisfiable")
+        if not answer.ok:
+            raise DataError(
+                f"{url}: the server answers {answer.status_code} {answer.reason}; try later, or name another source "
+                "with --mirror DIR|URL"
+            )
+        resumed = answer.status_code == requests.codes.partial_content
+        done = have if resumed else 0
+        total = done + int(answer.headers.get("Content-Length", -done))
+        if "ETag" in answer.headers and not answer.headers["ETag"].startswith("W/"):
+            tag.write_text(answer.headers["ETag"])
+        with part.open("ab" if resumed else "wb") as stream:
+            for chunk in answer.iter_content(CHUNK):
+                if not done and not chunk.startswith(GZIP):
+                    part.unlink()
+                    tag.unlink(missing_ok=True)
+                    raise DataError(_no_archive(url, answer.headers.get("Content-Type", "no type"), chunk))
+                stream.write(chunk)
+                done += len(chunk)
+                progress("transfer", done, total)
+
+
+def _no_archive(url: str, kind: str, start: bytes) -> str:
+    text = " ".join(start[:80].decode("ascii", "replace").split())
+    return (
+        f"{url}: the server answers with {kind} that begins {text!r}, where a .tar.gz archive is expected: a page of a "
+        "proxy or a login? Open the address in a browser, or name another source with --mirror DIR|URL"
+    )
+
+
+def _tag_file(part: Path) -> Path:
+    return part.with_name(f"{part.name}.etag")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0

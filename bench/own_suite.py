@@ -1,0 +1,73 @@
+"""The suite behind ``python -m bench run --source DIR --target DIR --task T``: one table on a user's own folders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import get_args
+
+from bench.api import UserError
+from bench.data.formats import FORMATS
+from bench.names import join_variant, unknown
+from bench.suite import Suite, TableEntry
+
+REFINERS = ("histogram", "reinhard", "fda:beta=0.05")
+"""Compared where none is named: those that need no training, so that a first answer comes soon."""
+SEEDS = 3
+LABELLED_IMAGES = 20
+
+
+def own_suite(
+    task: str,
+    options: Mapping[str, str],
+    *,
+    refiners: Sequence[str] = (),
+    model: str = "",
+    budget: str = "light",
+    seeds: int = SEEDS,
+    train_steps: int | None = None,
+) -> Suite:
+    """A table of ``source`` and ``refined``, and of the arms with real labels where they are lent.
+
+    Parameters
+    ----------
+    options: those of the pair (:class:`bench.data.own.OwnParams`) as text; folders are made absolute, so that the saved
+        suite runs from anywhere.
+
+    Raises
+    ------
+    UserError: no source, target, task or such budget, or a folder's path with a comma, which separates options.
+    """
+    if missing := [f"--{key}" for key in ("source", "target") if not options[key]] + ["--task"] * (not task):
+        raise UserError(
+            f"your own folders need --source DIR, --target DIR and --task ({', '.join(FORMATS)}); there is no "
+            f"{missing[0]}"
+        )
+    if task.partition(":")[0] not in FORMATS:
+        raise unknown("task for your own folders", task, FORMATS)
+    if budget not in (budgets := get_args(TableEntry.model_fields["budget"].annotation)):
+        raise unknown("budget", budget, budgets)
+    stated = {"task": task.partition(":")[0]}
+    for key, value in options.items():
+        if value:
+            stated[key] = str(Path(value).absolute()) if key in ("source", "target", "target_test") else value
+            if "," in value:
+                raise UserError(f"--{key.replace('_', '-')} {value}: commas separate options here; rename the folder")
+    arms = ["refined"]
+    if stated.get("labelled_target"):
+        arms += [f"hybrid@{LABELLED_IMAGES}", "oracle"]
+    source, target = (Path(stated[side]).name for side in ("source", "target"))
+    name = re.sub(r"[^a-z0-9._-]+", "_", f"{source}-{target}-{task}".lower()).lstrip("._-")
+    entry = {
+        "pair": join_variant("own", stated),
+        "task": task,
+        "model": model,
+        "budget": budget,
+        "seeds": seeds,
+        "refiners": refiners or REFINERS,
+        "arms": arms,
+        "train_steps": train_steps,
+    }
+    table = TableEntry.model_validate(entry)
+    return Suite(name=name, title=f"{source} to {target}: a user's own folders", tables=(table,))

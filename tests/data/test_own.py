@@ -1,0 +1,227 @@
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import own_folders as folders
+from bench.api import Limits, UserError
+from bench.data import pictures
+from bench.data.imageset import DataError
+from bench.own_suite import own_suite
+from bench.plan import make_plan
+from bench.registry import Registry
+from bench.suite import Suite, resolve
+from toy_runs import InlineRun
+
+REGISTRY = Registry()
+SIZE = (48, 32)
+
+
+def own(root, task="detection", **options):
+    stated = {"task": task, "source": root / "source", "target": root / "target", **options}
+    return REGISTRY.pair("own:" + ",".join(f"{key}={value}" for key, value in stated.items()))[0]
+
+
+@pytest.fixture
+def boxes(tmp_path):
+    """24 COCO renders, 20 photographs with VOC labels whose classes are spelt otherwise."""
+    folders.write_coco(tmp_path / "source", 24)
+    folders.write_voc(tmp_path / "target", 20, seed=5, names=("Car", "traffic_light"))
+    return tmp_path
+
+
+def test_formats_splits_and_size_are_printed_back(boxes):
+    assert own(boxes).describe("light") == [
+        "source: COCO, 24 images of 48×32, 2 classes (car, traffic light), 24 boxes",
+        "target: Pascal VOC, 20 images of 48×32, 2 classes (car, traffic light), 20 boxes",
+        "source split: 22 to train, 2 held out, by name hash",
+        "target split: half unlabelled to train, half to test, by content hash",
+        "target labels: used to score the test images",
+        "working size: 64×32 pixels (--size)",
+    ]
+
+
+def test_planning_decodes_no_picture(boxes, monkeypatch):
+    monkeypatch.setattr(pictures, "picture_of", None)
+    suite = own_suite("detection", texts(boxes))
+    plan = make_plan(resolve(suite, REGISTRY))
+    assert {planned.cell.pair for planned in plan.cells} == {"source to target"}
+    assert len(plan.cells) == 3 * (4 + 1)
+
+
+def texts(root, **options):
+    return {"source": str(root / "source"), "target": str(root / "target"), **options}
+
+
+def test_class_names_are_matched_by_their_words(boxes):
+    target = own(boxes).target(SIZE, "resize", Limits())
+    found = {
+        tuple(target.test.columns["image"].take(np.array([i])).ravel()[:30]): i for i in range(target.test.n_images)
+    }
+    n_checked = 0
+    for i in range(20):
+        row = found.get(tuple(folders.scene(i, 5).ravel()[:30]))
+        if row is not None:
+            classes = target.test.columns["box_class"].take(np.array([row]))[0]
+            assert classes[classes >= 0].tolist() == [c for _, c in folders.boxes_of(i)]
+            n_checked += 1
+    assert n_checked == target.test.n_images
+
+
+def test_the_split_is_by_content_whatever_the_names_and_the_size(boxes):
+    def test_images(root, size):
+        test = own(root).target(size, "resize", Limits()).test
+        return sorted(name.rpartition("/")[2] for name in test.files)
+
+    first = test_images(boxes, SIZE)
+    assert 4 <= len(first) <= 16
+    assert test_images(boxes, (24, 16)) == first
+    moved = boxes / "moved"
+    shutil.copytree(boxes, moved)
+    assert test_images(moved, SIZE) == first
+    for folder, suffix in (("JPEGImages", "png"), ("Annotations", "xml")):
+        (moved / "target" / folder / f"000.{suffix}").rename(moved / "target" / folder / f"zzz.{suffix}")
+    assert test_images(moved, SIZE) == sorted("zzz.png" if name == "000.png" else name for name in first)
+
+
+def test_frames_of_one_folder_stay_together(boxes):
+    for i in range(20):
+        for folder, suffix in (("JPEGImages", "png"), ("Annotations", "xml")):
+            drive = boxes / "target" / folder / f"drive{i % 5}"
+            drive.mkdir(exist_ok=True)
+            (boxes / "target" / folder / f"{i:03d}.{suffix}").rename(drive / f"{i:03d}.{suffix}")
+    splits = own(boxes, group_by="folder").target(SIZE, "resize", Limits())
+    drives = [{name.split("/")[-2] for name in images.files} for images in (splits.train, splits.test)]
+    assert not drives[0] & drives[1]
+    assert drives[0] | drives[1] == {f"drive{i}" for i in range(5)}
+    assert len(np.unique(splits.groups)) == len(drives[1])
+
+
+def test_target_labels_reach_the_test_half_alone_unless_asked(boxes):
+    plain = own(boxes).target(SIZE, "resize", Limits())
+    assert (len(plain.labelled_rows), plain.train.names("label")) == (0, ())
+    assert plain.test.names("label") == ("boxes", "box_class")
+    lent = own(boxes, labelled_target="true").target(SIZE, "resize", Limits())
+    assert len(lent.labelled_rows) == lent.train.n_images
+    suite = own_suite("detection", texts(boxes, labelled_target="true")).model_dump(mode="json")
+    suite["tables"][0]["pair"] = own_suite("detection", texts(boxes)).tables[0].pair
+    suite["tables"][0]["arms"] = ["oracle"]
+    with pytest.raises(UserError, match="cannot serve arm 'oracle': it has 0 labelled real training images"):
+        resolve(Suite.model_validate(suite), REGISTRY)
+
+
+def test_a_class_of_one_domain_is_refused_and_can_be_left_out(tmp_path):
+    folders.write_coco(tmp_path / "source", 24, names=("car", "bike"))
+    folders.write_yolo(tmp_path / "target", 20, seed=5, names=("car", "truck"))
+    with pytest.raises(DataError, match=r"target has the class 'truck', .*only the source has: 'bike'.*--classes car"):
+        own(tmp_path)
+    pair = own(tmp_path, classes="car")
+    assert pair.class_names == ("car",)
+    test = pair.target(SIZE, "resize", Limits()).test
+    assert set(np.unique(test.columns["box_class"].array)) == {-1, 0}
+    with pytest.raises(DataError, match="--classes asks for 'plane', which the source has not; it has: car, bike"):
+        own(tmp_path, classes="plane")
+
+
+def test_a_folder_that_changes_is_noticed(boxes):
+    def ids():
+        plan = make_plan(resolve(own_suite("detection", texts(boxes)), REGISTRY))
+        return {job.label: job.id for job in plan.jobs.values() if job.kind == "prepare"}
+
+    before = ids()
+    assert ids() == before
+    folders.save(folders.picture(77), boxes / "target" / "JPEGImages" / "003.png")
+    assert not set(ids().values()) & set(before.values())
+
+
+def test_depth_units_may_differ_and_are_checked(tmp_path):
+    folders.write_depth(tmp_path / "source", 12)
+    folders.write_depth(tmp_path / "target", 12, seed=5)
+    pair = own(tmp_path, "depth", depth_unit="mm")
+    assert pair.depth_range_m == (0.05, 5.0)
+    with pytest.raises(DataError, match=r"source: the median depth would be 3\d\d\d m, .*correct --depth-unit"):
+        own(tmp_path, "depth", depth_unit="m")
+    with pytest.raises(DataError, match=r"target: .* would be 31.3 m, .*source reaches 5 m.*--target-depth-unit"):
+        own(tmp_path, "depth", depth_unit="mm", target_depth_unit="cm")
+    assert own(tmp_path, "depth", depth_unit="mm", depth_range="0.5+20").depth_range_m == (0.5, 20.0)
+
+
+def test_the_working_size_follows_the_photographs(tmp_path):
+    folders.write_masks(tmp_path / "source", 4)
+    for i in range(3):
+        folders.save(folders.picture(i, (400, 300)), tmp_path / "target" / f"{i}.png")
+    pair = own(tmp_path, "segmentation")
+    assert (pair.size("segmentation", "light"), pair.size("segmentation", "standard")) == ((128, 96), (320, 256))
+    assert own(tmp_path, "segmentation", size="100x50").size("segmentation", "light") == (100, 50)
+
+
+def run(root, suite):
+    return InlineRun(suite, root / "run", REGISTRY)
+
+
+def test_two_folders_give_a_leaderboard(boxes):
+    suite = own_suite("detection", texts(boxes, labelled_target="true"), refiners=["histogram"], seeds=1, train_steps=1)
+    suite = suite.model_copy(update={"tables": tuple(_few(table) for table in suite.tables)})
+    finished = run(boxes, suite)
+    assert finished.outcome.complete, finished.listener.failures
+    assert {r.cell.arm for r in finished.outcome.records} == {"source", "refined", "hybrid@3", "oracle"}
+    assert finished.outcome.records[0].pair.n_target_test + finished.outcome.records[0].pair.n_target_train == 20
+
+
+def _few(table):
+    arms = tuple({"arm": a.arm.replace("@20", "@3")} for a in table.arms)
+    return type(table).model_validate({**table.model_dump(), "arms": arms})
+
+
+def test_without_target_labels_the_source_is_refined_and_nothing_is_scored(tmp_path):
+    folders.write_class_folders(tmp_path / "source", 12)
+    folders.write_photos(tmp_path / "target", 10)
+    finished = run(tmp_path, own_suite("classification", texts(tmp_path), refiners=["histogram"]))
+    assert finished.outcome.failures == {}
+    assert finished.outcome.records == []
+    assert {"prepare": 2, "fit": 1, "refine": 1, "domain_gap": 1}.items() <= finished.executor.counts.items()
+
+
+def test_the_same_photograph_in_train_and_test_is_named(tmp_path):
+    folders.write_class_folders(tmp_path / "source", 6)
+    folders.write_class_folders(tmp_path / "target", 6, seed=5)
+    folders.write_class_folders(tmp_path / "test", 6, seed=6)
+    twin = tmp_path / "test" / "car" / "twin.png"
+    shutil.copy(tmp_path / "target" / "car" / "002.png", twin)
+    options = texts(tmp_path, target_test=str(tmp_path / "test"))
+    finished = run(tmp_path, own_suite("classification", options, refiners=["histogram"], seeds=1, train_steps=1))
+    reason = finished.listener.failures["prepare source to target target"]
+    assert "car/002.png" in reason
+    assert f"({twin}) are the same picture: remove one of the two" in reason
+
+
+def test_a_broken_image_fails_its_side_with_one_line(tmp_path):
+    folders.write_class_folders(tmp_path / "source", 6)
+    folders.write_photos(tmp_path / "target", 6)
+    photo = tmp_path / "target" / "IMG_0003.jpg"
+    folders.save(folders.picture(3, (300, 200)), photo)
+    photo.write_bytes(photo.read_bytes()[:-500])
+    finished = run(tmp_path, own_suite("classification", texts(tmp_path), refiners=["histogram"]))
+    assert any("IMG_0003.jpg cannot be decoded" in reason for reason in finished.listener.failures.values())
+
+
+def test_wrong_requests_are_one_line(tmp_path, boxes):
+    with pytest.raises(UserError, match=r"your own folders need .* there is no --task"):
+        own_suite("", texts(boxes))
+    with pytest.raises(UserError, match=r"'detecton'; did you mean 'detection'\?"):
+        own_suite("detecton", texts(boxes))
+    with pytest.raises(UserError, match="commas separate options here; rename the folder"):
+        own_suite("detection", {"source": "a,b", "target": "c"})
+    with pytest.raises(DataError, match="source: found 24 images and no labels for task 'segmentation'"):
+        own(boxes, "segmentation")
+    with pytest.raises(DataError, match="nowhere does not exist; name a folder"):
+        own(boxes, target=boxes / "nowhere")
+
+
+def test_sixteen_bit_pictures_are_refused(tmp_path):
+    folders.write_class_folders(tmp_path / "source", 4)
+    (tmp_path / "target").mkdir()
+    Image.fromarray(folders.depth_steps(0)).save(tmp_path / "target" / "a.png")
+    with pytest.raises(DataError, match=r"a\.png has I;16 pixels \(more than 8 bits\)"):
+        own(tmp_path, "classification").target(SIZE, "resize", Limits())
