@@ -364,19 +364,19 @@ class Task(ABC):
         ones are padded at their ends, with zeros or as a column of that name is.
         """
 
-    def probabilities(self, network: nn.Module, inputs: dict[str, Tensor]) -> Tensor | None:
-        """Class probabilities ``(B, C)`` of images or ``(B, C, h, w)`` of pixels; ``None`` where no class is predicted.
-
-        For what may be known of a model without labels; the caller has set eval mode and inference mode.
-        """
-        return None
-
     def as_labels(self, predictions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Predictions as the label columns that they are predictions of, to be drawn as those are.
 
         Here: those that bear a label's name.
         """
         return {name: predictions[name] for name in self.labels if name in predictions}
+
+    def probabilities(self, network: nn.Module, inputs: dict[str, Tensor]) -> Tensor | None:
+        """Class probabilities ``(B, C)`` of images or ``(B, C, h, w)`` of pixels; ``None`` where no class is predicted.
+
+        For what may be known of a model without labels; the caller has set eval mode and inference mode.
+        """
+        return None
 
     @abstractmethod
     def statistics(
@@ -449,8 +449,7 @@ class Pair(ABC):
     renders_more: whether ``source(…).extra`` exists (arm ``source@2N``).
     stand_in: the target is rendered, and is called so everywhere; never "real".
     redistributable: whether published pages may show its images.
-    downloads: names of the public sets that it reads, to be fetched before it is used (``bench data fetch``); an
-        instance attribute may depend on ``Params``.
+    downloads: names of the public sets that it reads, to be fetched before it is used (``bench data fetch``).
     Params: pydantic model of the options: ``linemod:held_out_classes=cat+duck`` in a suite sets one of them.
     alias: what tables call the pair in place of its name and options, where these are long.
 

@@ -30,8 +30,7 @@ def asked_sets(name: str, registry: Registry) -> list[Download]:
     if name in DOWNLOADS:
         return [DOWNLOADS[name]]
     if split_variant(name)[0] not in registry.names(Pair):
-        fetched = [pair for pair in registry.names(Pair) if registry.pair(pair)[0].downloads]
-        raise unknown("public set or pair", name, {*DOWNLOADS, *fetched})
+        raise unknown("public set or pair", name, DOWNLOADS)
     downloads = registry.pair(name)[0].downloads
     if not downloads:
         raise UserError(f"pair {name!r} needs no download: its data ship with the package or lie where you put them")

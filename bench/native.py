@@ -48,6 +48,7 @@ MANIFEST = "realgain.json"
 TILE_PX = 1024
 OVERLAP_PX = 128
 JPEG_QUALITY = 95
+NO_SMOKE_RUN = 1_000_000
 VERSION = 1
 
 Progress = Callable[[str, int, int], None]
@@ -212,7 +213,8 @@ def _fitted(
         }
 
     sets = _kept(store, digest_of(seen), make_sets)
-    budget = Budget(name=request.budget, train_steps=0, batch_size=1)  # type: ignore[arg-type]
+    # Refiners take few training steps for a sign of a smoke run, and shorten their fits; nothing is trained here.
+    budget = Budget(name=request.budget, train_steps=NO_SMOKE_RUN, batch_size=1)  # type: ignore[arg-type]
     spec = fit.Spec(
         refiner=described,
         seed=seed_from("fit", described.name, 0),

@@ -9,7 +9,7 @@ plug-in files and named folders, budget, seeds, and the ids of its inputs. Nothi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -164,7 +164,7 @@ class _TableBuilder:
             for _, refiner in self.table.rows:
                 if refiner is not None and not refiner.refiner.needs:
                     self._refined(refiner, refiner_seed)
-        if not set(self.table.task.labels) <= self.table.pair.target_labels:
+        if not self.table.is_scored:
             return  # Nothing to score with: the refined sets are all that can be made.
         for task_seed in range(self.table.seeds):
             for refiner_seed in range(self.table.refiner_seeds):
@@ -190,13 +190,17 @@ class _TableBuilder:
         if not refined:
             return
         shared = {"source": self.source, "target": self.target}
-        scored = {"score": self._cell(Arm("source"), None, 0, 0).jobs["score"]}
-        if table.measures:
-            scored |= {f"{role}_features": self._features(role, images) for role, images in shared.items()}
-        yield self._gallery("", shared | scored)
+        features = {f"{role}_features": self._features(role, shared[role]) for role in shared if table.measures}
+        yield self._gallery("", shared | features | self._scored(Arm("source"), None))
         for refiner in refined:
-            score_id = self._cell(Arm("refined"), refiner, 0, 0).jobs["score"]
-            yield self._gallery(refiner.variant, shared | {"refined": self._refined(refiner, 0), "score": score_id})
+            of_refiner = {"refined": self._refined(refiner, 0), **self._scored(Arm("refined"), refiner)}
+            yield self._gallery(refiner.variant, shared | of_refiner)
+
+    def _scored(self, arm: Arm, refiner: ResolvedRefiner | None) -> dict[str, str]:
+        """The score job of a row's first cell, by role; none where the target has no labels to score with."""
+        if not self.table.is_scored:
+            return {}
+        return {"score": self._cell(arm, refiner, 0, 0).jobs["score"]}
 
     def _gallery(self, refiner: str, inputs: dict[str, str]) -> PlannedGallery:
         table = self.table
@@ -246,11 +250,12 @@ class _TableBuilder:
         The judge has seen labelled target images, so nothing but reports may read its answers.
         """
         table, metric = self.table, self.table.task.metrics[0]
-        has_labels = set(table.task.labels) <= table.pair.target_labels
+        has_labels = table.is_scored
         arm: Literal["oracle", "source"] = "oracle" if has_labels else "source"
         has_look = has_labels and "in_target_look" in table.pair.source_labels
         look: Look = "in_target_look" if has_look else "image"
-        jobs = {"train": self._train(Arm(arm), None, 0, 0)}
+        trainer = self if has_labels else _TableBuilder(replace(table, recipe="strong"), self.jobs)
+        jobs = {"train": trainer._train(Arm(arm), None, 0, 0)}
         jobs["judged_identity"] = self._judged(jobs["train"], "image")
         jobs["judged_reference"] = self._judged(jobs["train"], look)
         jobs["judged"] = self._judged(jobs["train"], "refined", refined)
@@ -263,6 +268,7 @@ class _TableBuilder:
             scale=metric.scale,
             labels_have_place=set(table.task.labels) != {"class_id"},
             outlines=tuple(kind for kind in WITH_OUTLINES if kind in table.pair.source_labels),
+            has_truth="in_target_look" in table.pair.source_labels,
         )
         inputs = {role: jobs[role] for role in ("judged", "judged_identity", "judged_reference")}
         inputs |= {"source": self.source, "refined": refined}

@@ -15,16 +15,12 @@ A variant is written ``name:key=value,key=value``.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
 import inspect
 import pkgutil
-import re
-import shlex
 import sys
-import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -35,13 +31,16 @@ from pydantic import ValidationError
 from bench.api import Described, Frozen, ModelParams, Need, Pair, PluginError, Reads, Refiner, Task, UserError
 from bench.data.folders import folder_digest
 from bench.names import nearest, split_variant, unknown
+from bench.plugin_sources import content_digest, import_failure, source_digest, stated_dependencies
 
+PLACED_PAIRS = ("gta5-cityscapes", "synthia-cityscapes", "vkitti-kitti", "hypersim-nyu", "groceries", "linemod-bop")
 RENDERED_PAIRS = ("objects", "street", "indoor", "vending")
 BUILT_IN_PAIRS = {
     "digits": "bench.data.digits",
     "own": "bench.data.own",
     **dict.fromkeys(RENDERED_PAIRS, "bench.data.embedded"),
-    "linemod": "bench.data.real.linemod",
+    **dict.fromkeys(PLACED_PAIRS, "bench.data.sets.pairs"),
+    **{name: f"bench.data.real.{name}" for name in ("linemod", "camvid", "kitchen", "cards")},
 }
 
 Plugin = TypeVar("Plugin", Refiner, Task, Pair)
@@ -60,24 +59,6 @@ def params_from(model: type[Frozen], options: dict[str, str], owner: str) -> Any
             raise UserError(f"{owner} has no parameter {key!r}{hint}") from None
         found = f"; found {first.get('input')!r}" if first["type"] != "missing" else ""
         raise UserError(f"{owner}: parameter {key!r}: {first['msg'].lower()}{found}") from None
-
-
-def content_digest(path: Path) -> str:
-    """SHA-256 of a file, or of the names and contents of all files below a folder.
-
-    Raises
-    ------
-    UserError: there is no such file or folder.
-    """
-    if not path.exists():
-        raise UserError(f"no file or folder {path}: check the path (it is relative to the current folder)")
-    digest = hashlib.sha256()
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
-    for file in files:
-        name = file.relative_to(path).as_posix() if file != path else ""
-        with file.open("rb") as stream:
-            digest.update(f"{name}\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
-    return digest.hexdigest()
 
 
 class Registry:
@@ -133,7 +114,7 @@ class Registry:
             raise UserError(f"{kind} {name!r} {error}") from None
         except (Exception, SystemExit) as error:
             package = self._packages.get((base, name))
-            raise UserError(f"{kind} {name!r} {_import_failure(error, [package] if package else [])}") from error
+            raise UserError(f"{kind} {name!r} {import_failure(error, [package] if package else [])}") from error
 
     def classes_of(self, file: Path, base: type[Plugin]) -> list[type[Plugin]]:
         """The plug-ins of a kind that a plug-in file defines, in its order; :class:`UserError` where it is broken."""
@@ -148,10 +129,7 @@ class Registry:
         _check_declared(cls)
         params = params_from(cls.Params, options, f"refiner {name!r}")
         described = self._described(cls, params)
-        try:
-            refiner = cls(params)
-        except Exception as error:
-            raise UserError(f"refiner {name!r} cannot be made: {type(error).__name__}: {error}") from error
+        refiner = _made(cls, params, "refiner")
         if not isinstance(refiner.views, int) or refiner.views < 1:
             raise UserError(f"refiner {name!r}: views is {refiner.views!r}; a whole number from 1 is needed")
         return refiner, described
@@ -161,14 +139,14 @@ class Registry:
         name, options = split_variant(variant)
         cls = self.get(Task, name)
         params = params_from(cls.Params, options, f"task {name!r}")
-        return cls(params), self._described(cls, params)
+        return _made(cls, params, "task"), self._described(cls, params)
 
     def pair(self, variant: str) -> tuple[Pair, Described]:
         """A pair and its description, from a variant such as ``linemod:held_out_classes=cat+duck``."""
         name, options = split_variant(variant)
         cls = self.get(Pair, name)
         params = params_from(cls.Params, options, f"pair {name!r}")
-        return cls(params), self._described(cls, params)
+        return _made(cls, params, "pair"), self._described(cls, params)
 
     def model(self, task: Task, variant: str) -> Described:
         """A model of a task by variant, e.g. ``tf_efficientnet_lite0:pretrained=bundled``."""
@@ -215,7 +193,7 @@ class Registry:
             cls: type = point.load()
             if not (isinstance(cls, type) and issubclass(cls, base) and getattr(cls, "name", None) == point.name):
                 raise PluginError(f"is {point.value}, which is no {base.__name__} of that name; tell its author")
-            self._digests[cls] = _source_digest(cls)
+            self._digests[cls] = source_digest(cls)
             return cls
 
         return load
@@ -233,7 +211,7 @@ class Registry:
         try:
             spec.loader.exec_module(module)
         except (Exception, SystemExit) as error:
-            self.broken[file] = _import_failure(error, _stated_dependencies(file))
+            self.broken[file] = import_failure(error, stated_dependencies(file))
             return
         found: list[type] = []
         for base, loaders in self._loaders.items():
@@ -254,12 +232,13 @@ class Registry:
             raise UserError(f"plug-in {file} defines no subclass of Refiner, Task or Pair (see bench/api.py)")
 
 
-def _source_digest(cls: type) -> str:
-    """SHA-256 of all Python files of the installed package (or the one module) that a class comes from."""
-    top = Path(inspect.getfile(sys.modules[cls.__module__.partition(".")[0]]))
-    sources = sorted(top.parent.rglob("*.py")) if top.name == "__init__.py" else [top]
-    lines = (f"{source.relative_to(top.parent).as_posix()} {content_digest(source)}\n" for source in sources)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+def _made(cls: type[Plugin], params: Frozen, kind: str) -> Plugin:
+    try:
+        return cls(params)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{kind} {cls.name!r} cannot be made: {type(error).__name__}: {error}") from error
 
 
 def _check_stated(cls: Any, file: Path) -> None:
@@ -278,28 +257,6 @@ def _check_declared(cls: type[Refiner]) -> None:
     ):
         if not right:
             raise UserError(f"refiner {cls.name!r}: {attribute} is {getattr(cls, attribute)!r}; {wanted} is needed")
-
-
-def _stated_dependencies(file: Path) -> list[str]:
-    """The requirements in a file's PEP 723 block; empty where there is none that can be read."""
-    block = re.search(r"(?m)^# /// script$\s(?P<content>(?:^#(?:| .*)$\s)+)^# ///$", file.read_text(encoding="utf-8"))
-    if block is None:
-        return []
-    try:
-        stated = tomllib.loads(re.sub(r"(?m)^# ?", "", block["content"])).get("dependencies", [])
-    except tomllib.TOMLDecodeError:
-        return []
-    return [str(requirement) for requirement in stated]
-
-
-def _import_failure(error: BaseException, requirements: Sequence[str] = ()) -> str:
-    """Why an import failed, and how to get a module that is missing, if it is known what it needs."""
-    reason = " ".join(f"cannot be imported: {type(error).__name__}: {error}".split())
-    if not isinstance(error, ModuleNotFoundError):
-        return reason
-    if requirements:
-        return f"{reason}; install what it needs: python -m pip install {shlex.join(requirements)}"
-    return f"{reason}; install the package that provides it"
 
 
 def _modules(package: str) -> list[str]:

@@ -142,6 +142,11 @@ class ResolvedTable:
     core_seconds: float | None = None
     checkpoints: int = 0
 
+    @property
+    def is_scored(self) -> bool:
+        """Whether the target has the task's labels; where it has none, refined sets are all that can be made."""
+        return set(self.task.labels) <= self.pair.target_labels
+
 
 @dataclass(frozen=True)
 class ResolvedSuite:
@@ -385,8 +390,8 @@ def _resolve_table(entry: TableEntry, registry: Registry) -> ResolvedTable:
         rows=(),
         core_seconds=entry.core_seconds,
         measures=entry.measures,
-        checkpoints=entry.checkpoints or 0,
         pictures=entry.pictures,
+        checkpoints=entry.checkpoints or 0,
     )
     rows: dict[tuple[Arm, str], tuple[Arm, ResolvedRefiner | None]] = {(Arm("source"), ""): (Arm("source"), None)}
     for arm_entry in entry.arms:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bench.api import UserError
+from bench.data.imageset import DataError
 from bench.plan import make_plan
 from bench.registry import Registry
 from bench.runner import resolve_cached
@@ -41,7 +42,7 @@ def referenced_here(store: Store, registry: Registry) -> set[str]:
     """
     keys = referenced(store, [load_suite(str(path)) for path in store.root.parent.glob("*/suite.yaml")], registry)
     for name in shipped():
-        with suppress(UserError):  # of a pair whose data are not here nothing can be in the store
+        with suppress(UserError, DataError):  # of a pair whose data are not here nothing can be in the store
             keys |= referenced(store, [load_suite(name)], registry)
     return keys
 

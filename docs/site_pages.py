@@ -19,7 +19,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -52,6 +52,8 @@ CONTRACTS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (api.TargetSplits, ()),
     (api.Limits, ()),
 )
+
+SIGNS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -213,7 +215,7 @@ def _contracts_page() -> str:
         for name in methods:
             method = getattr(cls, name)
             signature = re.sub(r"\bself(, )?", "", str(inspect.signature(method))).replace("'", "")
-            parts += [f"### `{name}{signature}`", _markdown(inspect.getdoc(method) or "")]
+            parts += [f"### {cls.__name__}.{name}", f"`{name}{signature}`", _markdown(inspect.getdoc(method) or "")]
     rows = []
     for name, spec in imageset.COLUMNS.items():
         shape = ", ".join(["N", *("·" if n is None else str(n) for n in spec.row_shape)])
@@ -232,11 +234,26 @@ def _parameters(params: type[api.Frozen]) -> str:
     rows = []
     for name, field in params.model_fields.items():
         default = "must be given" if field.is_required() else f"`{_typed(field.default)}`"
-        kind = getattr(field.annotation, "__name__", str(field.annotation)).replace("typing.", "")
-        bounds = ", ".join(str(bound) for bound in field.metadata)
-        rows.append(f"| `{name}` | {default} | `{_cell(f'{kind} {bounds}'.strip())}` |")
+        bounds = [
+            f"{SIGNS[kind]} {value}" for bound in field.metadata for kind, value in _limits(bound) if kind in SIGNS
+        ]
+        rows.append(f"| `{name}` | {default} | {', '.join([_kind(field.annotation), *bounds])} |")
     meaning = _markdown(inspect.getdoc(params) or "")
-    return "\n".join(["| name | default | type and bounds |", "|---|---|---|", *rows]) + f"\n\n{meaning}"
+    return "\n".join(["| name | default | allowed |", "|---|---|---|", *rows]) + f"\n\n{meaning}"
+
+
+def _limits(bound: Any) -> Iterator[tuple[str, Any]]:
+    """A bound's kinds and values, whichever library made it."""
+    yield from ((kind, getattr(bound, kind)) for kind in SIGNS if hasattr(bound, kind))
+
+
+def _kind(annotation: Any) -> str:
+    """A parameter's type in words."""
+    words = {bool: "true or false", int: "whole number", float: "number", str: "text", Path: "path", type(None): "none"}
+    if annotation in words:
+        return words[annotation]
+    of_literal = get_origin(annotation) is Literal
+    return " or ".join(f"`{value}`" if of_literal else _kind(value) for value in get_args(annotation))
 
 
 def _typed(value: Any) -> str:
@@ -273,7 +290,7 @@ def _markdown(docstring: str) -> str:
     text = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", docstring).replace("``", "`")
     text = re.sub(r"(?m)^(\S.*)\n-{3,}$", r"**\1**\n", text)
     text = re.sub(r"(?ms)^(=+(?: +=+)+)\n(.*?)\n\1$", r"```text\n\2\n```", text)
-    return re.sub(r"(?m)^([a-z_]+(?:, [a-z_]+)*): (.*(?:\n    .*)*)", _definition, text)
+    return re.sub(r"(?m)^([a-z_]+(?:, [a-z_]+)*|Params): (.*(?:\n    .*)*)", _definition, text)
 
 
 def _definition(match: re.Match[str]) -> str:

@@ -125,6 +125,10 @@ def _drawn_networks(size: Size, n_blocks: int, n_layers: int, random: torch.Gene
     )
 
 
+JOINED_NUMEL = 3 * 128 * 128
+"""Larger batches go through a generator one domain after the other on a CPU, whose caches do not hold both."""
+
+
 @dataclass(frozen=True)
 class Translations:
     """What both generators make of a batch: G(x), F(y); F(G(x)), G(F(y)); and G(y), F(x) where they are asked for."""
@@ -160,11 +164,13 @@ class CycleGame(Game):
     def translations(self, batch: Batch) -> Translations:
         x, y = batch.source, batch.target
         same_y = same_x = None
-        if self.params.identity:
+        if not self.params.identity:
+            fake_y, fake_x = self.fakes(batch)
+        elif x.device.type == "cpu" and x.numel() > JOINED_NUMEL:
+            (fake_y, same_y), (fake_x, same_x) = map(self.to_target, (x, y)), map(self.to_source, (y, x))
+        else:
             fake_y, same_y = self.to_target(torch.cat([x, y])).chunk(2)
             fake_x, same_x = self.to_source(torch.cat([y, x])).chunk(2)
-        else:
-            fake_y, fake_x = self.fakes(batch)
         return Translations(fake_y, fake_x, self.to_source(fake_y), self.to_target(fake_x), same_y, same_x)
 
     def cyclegan_loss(self, batch: Batch, made: Translations) -> Tensor:

@@ -38,6 +38,16 @@ def test_help_loads_no_torch():
     assert shown.endswith("False False\n")
 
 
+@pytest.mark.parametrize("group", [[], ["data"]])
+def test_help_says_what_each_command_does_in_a_line_of_eighty_characters(group):
+    command = [sys.executable, "-m", "bench", *group, "--help"]
+    environment = {**os.environ, "COLUMNS": "80"}
+    shown = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=True).stdout
+    lines = shown.partition("Commands:\n")[2].splitlines()
+    assert len(lines) > 3
+    assert not [line for line in lines if line.endswith("...") or len(line.split()) < 3]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -57,7 +67,11 @@ def test_help_loads_no_torch():
             ["run", "smoke", "--model", "light_cn"],
             "no model 'light_cn' for task 'classification'; did you mean 'light_cnn'?",
         ),
-        (["data", "preview", "digit"], "no pair 'digit'; did you mean 'digits'? Available: digits"),
+        (
+            ["data", "preview", "digits", "--out", "digits.xyz"],
+            "no picture can be written as 'digits.xyz'; allowed: names",
+        ),
+        (["data", "preview", "digit"], "no pair 'digit'; did you mean 'digits'? Available: "),
         (["new-refiner", "fda"], "there is a refiner 'fda' already"),
         (["rn"], "no such command 'rn'. Did you mean 'run'?; see python -m bench --help"),
         (["run", "--seed", "3"], "no such option: --seed (Possible options: --seeds"),
@@ -100,6 +114,12 @@ def test_plan_and_run_and_report(cli, tmp_path):
 
     dry = cli("plan", suite, "--plugin", str(TOYS))
     assert "; 0 to do" in " ".join(dry.stdout.split())
+
+
+@pytest.mark.parametrize(("allowed", "said"), [(1e6, "within its 1000000"), (0.5, "MORE THAN its 0")])
+def test_plan_holds_a_table_against_the_core_seconds_that_it_may_cost(cli, tmp_path, allowed, said):
+    dry = cli("plan", suite_file(tmp_path, core_seconds=allowed), "--plugin", str(TOYS))
+    assert said in " ".join(dry.stdout.split())
 
 
 def test_failures_end_in_exit_code_1_with_all_other_rows_done(cli, tmp_path):

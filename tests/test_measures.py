@@ -5,6 +5,8 @@ import pytest
 from bench.api import UserError
 from bench.jobs import features
 from bench.measures import read_measurements
+from bench.plan import make_plan, work_by_table
+from bench.suite import resolve
 from toy_runs import toy_suite
 
 MEASURED = {"measures": True, "seeds": 1}
@@ -71,3 +73,33 @@ def test_the_judge_is_the_oracle_and_without_target_labels_the_source_which_is_s
     assert "confounded by realism" in kept.about["judge"]
     assert str(kept.value("similarity")) == "not measurable: no masks"
     assert str(kept.value("edges_kept")) == "not measurable: no masks, boxes or depth"
+
+
+def test_a_plain_table_is_judged_by_its_own_oracle_and_without_target_labels_by_the_strong_source(registry):
+    for pair, recipe in (("toy", "plain"), ("toy_unlabelled", "strong")):
+        suite = toy_suite(pair=pair, recipe="plain", measures=True, arms=["refined"], refiners=["darker"])
+        plan = make_plan(resolve(suite, registry))
+        trained = {plan.jobs[p.jobs["train"]].spec.recipe for p in plan.products if p.kind == "label_preservation"}
+        assert trained == {recipe}
+
+
+def test_a_suite_may_leave_measures_out_and_what_it_measures_is_in_the_dry_run(registry):
+    with_measures, without = (
+        make_plan(resolve(toy_suite(arms=["refined"], refiners=["darker"], measures=asked), registry))
+        for asked in (True, False)
+    )
+    assert without.products == ()
+    more = {job.kind for job in with_measures.jobs.values()} - {job.kind for job in without.jobs.values()}
+    assert more == {"features", "domain_gap", "judge", "label_preservation"}
+    charged = [job.id for work in work_by_table(with_measures) for job in work.jobs]
+    assert sorted(charged) == sorted(with_measures.jobs)
+
+
+def test_images_in_which_the_judge_finds_no_labels_any_more_are_flagged_by_the_score(run_inline):
+    suite = toy_suite(arms=["refined"], measures=True, seeds=1, refiners=["darker:factor=0", "same"], train_steps=60)
+    found = {m.of.refiner: m for m in read_measurements(run_inline(suite).results) if m.kind == "label_preservation"}
+    assert found["same"].flags == ()
+    assert found["same"].value("score_kept").value == found["same"].value("score_to_identity").value == 100
+    assert found["darker:factor=0"].flags == ("score",)
+    assert len(found["same"].per_image["changed_most"].unpack()) == 8
+    assert len(found["same"].per_image["judged"].unpack()) == 12

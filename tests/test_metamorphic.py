@@ -36,6 +36,11 @@ def test_flip_is_flagged_and_the_perfect_change_of_look_is_not_and_closes_the_ga
     flags = {refiner: m.flags for (kind, refiner), m in found.items() if kind == "label_preservation"}
     assert flags == {"identity": (), "flip": ("edges",), "oracle_style": ()}
     assert found["label_preservation", "oracle_style"].value("score_kept").value == 100
+    to_truth = {
+        name: found["label_preservation", name].value("to_truth").value for name in ("identity", "oracle_style")
+    }
+    assert to_truth["oracle_style"] == 0
+    assert to_truth["identity"] == found["label_preservation", "flip"].value("to_truth_identity").value > 20
     assert found["domain_gap", "oracle_style"].value("kid_reduction").low > 0
     assert found["domain_gap", "identity"].value("kid_reduction").value == 0
     before, after = (found["domain_gap", "oracle_style"].value(f"kid_{when}") for when in ("before", "after"))

@@ -4,7 +4,8 @@ import pytest
 
 from bench.api import Pair, Refiner, Task, UserError
 from bench.names import join_variant, split_variant
-from bench.registry import Registry, content_digest
+from bench.plugin_sources import content_digest
+from bench.registry import Registry
 
 
 def test_variants_parse_and_have_one_spelling():
@@ -142,6 +143,13 @@ def test_tasks_and_pairs_are_installed_likewise(install):
     task, described = registry.task("colours")
     assert task.labels == ("class_id",)
     assert described.digest
+
+
+def test_a_task_that_cannot_be_made_is_one_line(install):
+    broken = COLOURS + "    def __init__(self, params=None): raise OSError('no calibration file')\n"
+    install("tasks_broken", broken, "colours = tasks_broken:Colours", "tasks")
+    with pytest.raises(UserError, match="task 'colours' cannot be made: OSError: no calibration file"):
+        Registry().task("colours")
 
 
 def test_the_classes_of_a_file_are_known(tmp_path):

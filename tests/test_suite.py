@@ -2,6 +2,8 @@ import pytest
 
 from bench.api import UserError
 from bench.arms import Arm
+from bench.names import split_variant
+from bench.registry import PLACED_PAIRS
 from bench.suite import Suite, load_suite, narrowed, resolve, save_suite, shipped, with_refiners
 from toy_runs import toy_suite
 
@@ -26,9 +28,15 @@ def suite_file(tmp_path):
     return write
 
 
-def test_every_shipped_suite_resolves(registry):
+def test_every_shipped_suite_resolves(registry, monkeypatch, tmp_path):
+    monkeypatch.setenv("REALGAIN_DATA", str(tmp_path))
     for name in shipped():
-        assert resolve(load_suite(name), registry).name == name
+        suite = load_suite(name)
+        if {split_variant(table.pair)[0] for table in suite.tables} & set(PLACED_PAIRS):
+            with pytest.raises(UserError, match="is no folder; put it there"):  # tests/data/test_sets.py puts it there
+                resolve(suite, registry)
+        else:
+            assert resolve(suite, registry).name == name
 
 
 def test_a_suite_file_is_read_and_completed_with_its_baselines(suite_file, registry):
@@ -242,26 +250,46 @@ def test_tables_of_one_task_are_picked_and_trained_with_other_models():
         narrowed(suite, ["dept"])
 
 
+TWO_RECIPES = Suite.model_validate(
+    {
+        "name": "two",
+        "title": "two",
+        "tables": [
+            {
+                "pair": "toy",
+                "task": "classification",
+                "refiners": ["histogram", "fda:beta=0.05"],
+                "arms": ["refined", "adabn", {"arm": "refined_hybrid@20", "refiners": ["histogram"]}],
+            },
+            {
+                "pair": "toy",
+                "task": "classification",
+                "recipe": "plain",
+                "refiners": ["histogram"],
+                "arms": ["refined", "oracle"],
+            },
+        ],
+    }
+)
+
+
 def test_a_row_can_be_asked_for_alone():
-    suite = load_suite("quick")
-    picked = narrowed(suite, rows=["refined fda:beta=0.05", "adabn"])
+    picked = narrowed(TWO_RECIPES, rows=["refined fda:beta=0.05", "adabn"])
     (table,) = picked.tables  # the plain one has neither
     assert [(entry.arm, entry.refiners) for entry in table.arms] == [("refined", ("fda:beta=0.05",)), ("adabn", None)]
     assert table.refiners == ("fda:beta=0.05",)
-    assert picked.name == "quick-refined_fda_beta_0.05-adabn"
-    assert {table.recipe for table in narrowed(suite, rows=["refined reinhard"]).tables} == {"strong", "plain"}
-    assert all(not table.arms for table in narrowed(suite, rows=["source"]).tables)
-    with pytest.raises(
-        UserError, match=r"no table has a row 'refined fda:beta=0.5'; did you mean 'refined fda:beta=0.05'"
-    ):
-        narrowed(suite, rows=["refined fda:beta=0.5"])
+    assert picked.name == "two-refined_fda_beta_0.05-adabn"
+    assert [table.recipe for table in narrowed(TWO_RECIPES, rows=["refined histogram"]).tables] == ["strong", "plain"]
+    assert [table.arms for table in narrowed(TWO_RECIPES, rows=["source"]).tables] == [(), ()]
+    with pytest.raises(UserError, match=r"no table has a row 'refined fda:beta=0.5'; did you mean 'refined fda:beta=0"):
+        narrowed(TWO_RECIPES, rows=["refined fda:beta=0.5"])
 
 
-def test_a_row_alone_plans_the_same_cells_as_its_suite(registry):
+def test_a_row_alone_plans_the_same_jobs_as_its_suite(registry):
     from bench.plan import make_plan
 
-    suite = load_suite("quick")
-    whole, alone = (make_plan(resolve(s, registry)) for s in (suite, narrowed(suite, rows=["refined reinhard"])))
-    jobs = {planned.cell.id: planned.jobs for planned in whole.cells}
-    assert len(alone.cells) == 4 * 5
-    assert all(planned.jobs == jobs[planned.cell.id] for planned in alone.cells)
+    alone = narrowed(TWO_RECIPES, rows=["refined histogram"])
+    of_whole, of_row = (make_plan(resolve(suite, registry)) for suite in (TWO_RECIPES, alone))
+    jobs = {planned.cell.id: planned.jobs for planned in of_whole.cells}
+    assert len(of_row.cells) == 4 * 5  # refined and source, under both recipes
+    assert all(planned.jobs == jobs[planned.cell.id] for planned in of_row.cells)

@@ -5,7 +5,7 @@ A method is a :class:`Game`: a generator, a discriminator, and a loss for each. 
     round       g_steps × [draw a batch; generator loss; Adam], then d_steps × [discriminator loss; Adam]
     fakes       the first discriminator step sees what the last generator step made, as it was before that step's
                 update; further ones, and rounds without generator steps, make their own
-    images      uint8 (N, H, W, 3) in the sets → float32 (B, 3, H, W) in [−1, 1], channels last in memory
+    images      uint8 (N, H, W, 3) in the sets → float32 (B, 3, H, W) in [−1, 1], channels last (large ones on CPUs not)
     order       shuffled epochs of either domain, drawn independently; a small domain simply cycles
     crops       images larger than ``crop`` are cut at random places, and the pixel columns of the source with them
     CUDA        losses run in bfloat16 under autocast, what they compare and all weights stay float32

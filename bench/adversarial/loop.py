@@ -50,12 +50,14 @@ def play(
     PluginError: a loss is not finite; the discriminator has won; the generator's outputs are all alike.
     """
     device = context.device
+    batches = Batches(source, target, crop, context)
     for player in (game.generator, game.discriminator):
-        player.to(device).to(memory_format=torch.channels_last)
+        player.to(device).to(memory_format=batches.layout)
         player.train()
+    for memory in game.memories:
+        memory.layout = batches.layout
     generator = Learner(game, game.generator, optimisation)
     discriminator = Learner(game, game.discriminator, optimisation)
-    batches = Batches(source, target, crop, context)
     average = None if optimisation.average is None else Average(game.generator, optimisation.average)
     n_rounds = sum(phase.rounds for phase in phases)
     watch = Watch(game.chance, n_rounds, context.progress, device)

@@ -9,7 +9,9 @@ from torch import Tensor
 
 
 class Memory:
-    """Fakes of earlier steps, at most ``capacity`` of them, ``(C, H, W)`` each."""
+    """Fakes of earlier steps, at most ``capacity`` of them, ``(C, H, W)`` each, in the networks' memory ``layout``."""
+
+    layout = torch.channels_last
 
     def __init__(self, capacity: int, generator: torch.Generator) -> None:
         self._capacity, self._generator = capacity, generator
@@ -19,9 +21,9 @@ class Memory:
         return {"images": torch.stack([image.cpu() for image in self._stored])} if self._stored else {}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Channels last, as the networks' outputs are; on the CPU, until they are shown."""
+        """In the layout of the networks' outputs; on the CPU, until they are shown."""
         if "images" in state:
-            self._stored = list(state["images"].contiguous(memory_format=torch.channels_last))
+            self._stored = list(state["images"].contiguous(memory_format=self.layout))
 
 
 class ImagePool(Memory):

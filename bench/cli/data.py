@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from bench.api import UserError
-from bench.cli.options import PluginOption, StoreOption, make_console, one_thread_each, open_store
+from bench.cli.options import EXIT_INCOMPLETE, PluginOption, StoreOption, make_console, one_thread_each, open_store
 
-app = typer.Typer(help="Fetch, look at, render and export the data of a pair; clean the store.")
+app = typer.Typer(help="Fetch, look at, render, export data; clean the store.")
 
 
 @app.command()
@@ -26,7 +26,7 @@ def fetch(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Agree to the licence, which is printed, unasked.")] = False,
     plugin: PluginOption = None,
 ) -> None:
-    """Bring the public photographs that a pair needs, verified file by file; a dropped transfer goes on."""
+    """Fetch the public photographs that a pair needs. Verified file by file; a dropped transfer goes on."""
     from bench.fetching import asked_sets, bring
     from bench.registry import Registry
 
@@ -40,7 +40,7 @@ def export(
     task: Annotated[str | None, typer.Option(help="Task whose working size is wanted [the pair's only one].")] = None,
     plugin: PluginOption = None,
 ) -> None:
-    """Write a pair's source and its unlabelled target images as PNG files, for an outside tool.
+    """Write a pair's images as PNG files, for an outside tool. Its source, and the target without labels.
 
     Translate OUT/source_train and OUT/source_val, keep the file names, and score the result with the refiner
     `precomputed:folder=DIR`.
@@ -66,7 +66,7 @@ def render(
     look: Annotated[list[str] | None, typer.Option(help="source or target; may be repeated [both].")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes [one a core].")] = None,
 ) -> None:
-    """Render more or larger images of a rendered pair, labels included (needs the extra `render`)."""
+    """Render more, or larger, images of a rendered pair. Labels included; needs the extra `render`."""
     from rich.progress import Progress
 
     from bench.data.render.driver import render as render_images
@@ -102,11 +102,11 @@ def render(
 @app.command(name="preview")
 def preview_(
     pair: Annotated[str, typer.Argument(help="A pair (see `list`).")],
-    out: Annotated[Path | None, typer.Option("--out", help="PNG file to write [PAIR.png].")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Picture to write, .png, .webp or .jpg [PAIR.png].")] = None,
     n: Annotated[int, typer.Option("--n", min=1, help="Images of each set.")] = 10,
     plugin: PluginOption = None,
 ) -> None:
-    """Write a contact sheet of a pair: both sides, with their labels drawn on them."""
+    """Write a contact sheet of a pair, labels drawn on it."""
     from bench.data.preview import preview
     from bench.fetching import offer
     from bench.registry import Registry
@@ -124,7 +124,7 @@ def gc(
     plugin: PluginOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")] = False,
 ) -> None:
-    """Remove what the store holds and no suite refers to: none that ships, and none run into a folder beside it."""
+    """Remove from the store what no suite refers to. Suites: those that ship, and those run into a folder beside it."""
     from bench.registry import Registry
     from bench.unreferenced import referenced_here, remove, unreferenced
 
@@ -141,3 +141,33 @@ def _pixels(text: str) -> tuple[int, int]:
     if not (by and width.lstrip("-").isdigit() and height.lstrip("-").isdigit()):
         raise UserError(f"--size {text}: found {text!r} where WIDTHxHEIGHT in pixels is expected, as in 128x96")
     return int(width), int(height)
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="A data set (docs/sets.md): cityscapes, gta5, kitti …")],
+    root: Annotated[Path | None, typer.Argument(help="Where it lies [$REALGAIN_DATA/NAME].")] = None,
+) -> None:
+    """Read a data set that you placed: counts, sizes, unreadable and missing files, how often each label occurs."""
+    from rich.progress import Progress, TaskID
+
+    from bench.data.checking import check_set
+    from bench.data.sets import default_root, set_module
+
+    module = set_module(name)
+    one_thread_each()
+    with Progress(console=make_console(), transient=True) as bars:
+        shown: dict[str, TaskID] = {}
+
+        def progress(split: str, n_done: int, n_all: int) -> None:
+            if split not in shown:
+                shown[split] = bars.add_task(split, total=n_all)
+            bars.update(shown[split], completed=n_done)
+
+        reports = check_set(name, root or default_root(name), progress)
+    print(f"{module.TITLE}; licence: {module.LICENCE}")
+    for report in reports:
+        for line in report.lines():
+            print(line)
+    if any(report.faults for report in reports):
+        raise typer.Exit(EXIT_INCOMPLETE)

@@ -24,7 +24,7 @@ def refine(
     store: StoreOption = None,
     plugin: PluginOption = None,
 ) -> None:
-    """Write your synthetic set, refined to look like your photographs: same files, same labels, native size."""
+    """Write your own synthetic images, refined. Same files, same labels, native size."""
     one_thread_each()
     from rich.progress import Progress, TaskID
 

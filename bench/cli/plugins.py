@@ -15,7 +15,7 @@ app = typer.Typer()
 
 @app.command(name="list")
 def list_(plugin: PluginOption = None) -> None:
-    """Suites, pairs, tasks with their models, and refiners that can be used here."""
+    """Suites, pairs, tasks, models and refiners that are here."""
     import inspect
 
     from bench.api import Pair, Refiner, Task
@@ -37,14 +37,14 @@ def list_(plugin: PluginOption = None) -> None:
         for name in registry.names(base):
             try:
                 cls = registry.get(base, name)
+                models = registry.task(name)[0].models.values() if base is Task else ()
             except UserError as error:
                 show(name, f"not available: {error}")
                 continue
             first_line = (inspect.getdoc(cls) or "").partition("\n")[0]
             show(name, first_line.partition("; see")[0].rstrip("."))
-            if issubclass(cls, Task):
-                for model in cls().models.values():
-                    show(f"  {model.name}", model.summary)
+            for model in models:
+                show(f"  {model.name}", model.summary)
     if registry.broken:
         console.print("Plug-in files")
         for file, reason in registry.broken.items():
@@ -56,7 +56,7 @@ def new_refiner(
     name: Annotated[str, typer.Argument(help="Its name: a lower-case Python identifier.")],
     folder: Annotated[Path, typer.Option("--dir", help="Folder to write to; made if missing.")] = Path(),
 ) -> None:
-    """Write a refiner that works, and its test, as a start for your own."""
+    """Write a refiner that works, and its test, to start from."""
     from bench.scaffold import write_refiner
 
     file, test = write_refiner(name, folder)
@@ -70,7 +70,7 @@ def check_refiner(
     refiner: Annotated[str, typer.Argument(help="A Python file, or the name of a refiner or variant (see `list`).")],
     plugin: PluginOption = None,
 ) -> None:
-    """Run a refiner through its contract on toy images, and say what to change."""
+    """Check a refiner against its contract. Toy images; says what to change."""
     from bench.api import Refiner
     from bench.registry import Registry
 

@@ -21,7 +21,7 @@ def check(
     draw: Annotated[int | None, typer.Option(min=0, help="Draws the same cells again [others each time].")] = None,
     data: Annotated[bool, typer.Option(help="Prepare pairs that are not in the store, to compare digests.")] = True,
 ) -> None:
-    """Look through a results folder as a referee would; exit code 1 with a line for each objection."""
+    """Look through a results folder as a referee would. Exit code 1, with a line for each objection."""
     from bench.referee import check_results
     from bench.registry import Registry
     from bench.store import Store
@@ -46,7 +46,7 @@ def compare(
     before: Annotated[Path, typer.Argument(metavar="A", help="A results folder.")],
     after: Annotated[Path, typer.Argument(metavar="B", help="Another one, of the same suite or of another.")],
 ) -> None:
-    """What changed from results folder A to B, and whether each change exceeds noise."""
+    """What changed from one results folder to another. Says whether each change exceeds noise."""
     from bench.records import read_records
     from bench.report.changes import changes
     from bench.report.terminal import print_changes

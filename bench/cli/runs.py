@@ -75,8 +75,10 @@ def run(
     budget: own.BudgetOption = "light",
     train_steps: own.StepsOption = None,
 ) -> None:
-    """Run a suite, or compare refiners on your own folders (--source DIR --target DIR --task T): train, score, and
-    write leaderboards. What is finished already is not done again."""
+    """Train, score, write leaderboards: a suite, or your folders.
+
+    Own folders: --source DIR --target DIR --task T. What is finished already is not done again.
+    """
     from bench import timings
     from bench.executors.local import LocalExecutor
     from bench.fetching import offer
@@ -139,7 +141,7 @@ def run(
         executor.close()
     timings.save(kept.root, plan, outcome.made)
     if not plan.cells:
-        _print_without_scores(console, plan, outcome, executor.n_workers, quiet)
+        _print_without_scores(console, plan, outcome, executor.n_workers, quiet, results)
         return
     paths = write_report(read_records(results / "records"), results, read_measurements(results))
     print_findings(paths.tables, console)
@@ -163,7 +165,7 @@ def plan(
     seeds: Annotated[int | None, typer.Option(min=1, help="Task seeds of every table, instead of the suite's.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes to estimate for.")] = None,
 ) -> None:
-    """The dry run: every job, what is cached, an estimate of time and disk, for each table against its budget."""
+    """The dry run: every job, what is cached, time and disk. Tables are held against their budgets."""
     from bench import timings
     from bench.executors.local import devices
     from bench.plan import work_by_table
@@ -208,7 +210,7 @@ def report(
         bool, typer.Option("--index", help="RESULTS is a folder of results folders: write its README.md, an index.")
     ] = False,
 ) -> None:
-    """Build the leaderboards again from the records of a results folder."""
+    """Build the leaderboards of a results folder again."""
     from bench.measures import read_measurements
     from bench.records import read_records, write_atomically
     from bench.report import write_report
@@ -299,15 +301,25 @@ def _print_own(plan: Plan, console: Console) -> None:
         console.print("The target has no labels: refined sets are made, and gains cannot be measured.")
 
 
-def _print_without_scores(console: Console, plan: Plan, outcome: Outcome, n_workers: int, quiet: bool) -> None:
+def _print_without_scores(
+    console: Console, plan: Plan, outcome: Outcome, n_workers: int, quiet: bool, results: Path
+) -> None:
+    """What there is to say of a run whose target has no labels: how much nearer to it each refined set came."""
+    from bench.measures import read_measurements
+
+    def show(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     _print_summary(console, plan, outcome, n_workers, quiet)
-    for reason in outcome.failures.values():
-        console.print(f"Failed: {reason}", markup=False, highlight=False)
-    console.print(
+    for measured in read_measurements(results):
+        if measured.kind == "domain_gap":
+            before, after = measured.value("kid_before"), measured.value("kid_after")
+            show(f"{measured.of.refiner}: domain gap to the target (KID) {before} before, {after} after refining")
+    for reason in dict.fromkeys(outcome.failures.values()):
+        show(f"Failed: {reason}")
+    show(
         "Gains need labels of real test images: label some of the target, or name a labelled folder by --target-test. "
-        "`python -m bench refine` writes a refined set as a folder.",
-        markup=False,
-        highlight=False,
+        "`python -m bench refine` writes a refined set as a folder."
     )
     if outcome.failures:
         raise typer.Exit(EXIT_INCOMPLETE)

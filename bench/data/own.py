@@ -17,8 +17,6 @@ prepared holds the names, sizes and times of all files, so that a folder that ch
 from __future__ import annotations
 
 import hashlib
-import re
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Literal
@@ -33,7 +31,8 @@ from bench.data.folders import sequence_of
 from bench.data.formats import FORMATS, Options, recognise
 from bench.data.formats.depth_png import UNITS
 from bench.data.imageset import DataError
-from bench.data.listing import Listing, for_each, with_classes, working_set
+from bench.data.listing import Listing, for_each, working_set
+from bench.data.matching import depth_range_m, described, matched, sample_sizes
 from bench.data.splits import content_hash, near_duplicate_hash, split_hashed
 
 LABELS = {
@@ -55,10 +54,6 @@ LONG_SIDE = {
 MULTIPLE = {"classification": 4, "pose": 16, "segmentation": 32, "depth": 32, "detection": 32}
 """Sides are rounded to it: networks halve them several times."""
 VAL_SHARE = 0.1
-SAMPLED = 16
-PLAUSIBLE_M = (0.05, 300.0)
-FAR_M = (2.0, 5.0, 10.0, 20.0, 50.0, 80.0, 120.0, 250.0, 700.0)
-NEAR_SHARE = 0.01
 
 
 class OwnParams(Frozen):
@@ -102,12 +97,20 @@ class OwnPair(Pair):
 
     def __init__(self, params: OwnParams) -> None:
         super().__init__(params)
-        self._source = self._read(params.source, params.depth_unit)
         unit = params.target_depth_unit or params.depth_unit
-        self._target = self._read(params.target, unit)
-        self._test = self._read(params.target_test, unit) if params.target_test else None
-        self._refuse_missing_labels()
-        self._match_classes()
+        folders = {"source": params.source, "target": params.target}
+        if params.target_test:
+            folders["target test"] = params.target_test
+        units = {"source": params.depth_unit}
+        read = {side: self._read(root, units.get(side, unit)) for side, root in folders.items()}
+        self._refuse_missing_labels(read)
+        sides = matched(read, params.classes)
+        if not all("sensor_depth_m" in listing.pixels for listing in sides.values()):
+            sides = {side: _without_sensor(listing) for side, listing in sides.items()}
+        else:
+            self.inputs = frozenset({"image", "sensor_depth_m"})
+        self._sides = sides
+        self._source, self._target, self._test = sides["source"], sides["target"], sides.get("target test")
         self.alias = f"{params.source.resolve().name} to {params.target.resolve().name}"
         self.title = f"{params.source.resolve().name} → {params.target.resolve().name}, a user's own folders"
         self.tasks = frozenset({params.task})
@@ -116,20 +119,15 @@ class OwnPair(Pair):
         self.target_labels = (self._test or self._target).labels
         if params.labelled_target:
             self.target_labels &= self._target.labels
-        if all("sensor_depth_m" in side.pixels for side in self._sides().values()):
-            self.inputs = frozenset({"image", "sensor_depth_m"})
-        else:
-            self._source, self._target = _without_sensor(self._source), _without_sensor(self._target)
-            self._test = self._test and _without_sensor(self._test)
         if params.task == "depth":
-            self.depth_range_m = self._depth_range_m()
+            self.depth_range_m = depth_range_m(sides, folders, params.depth_range)
 
     def size(self, task: str, budget: str) -> Size:
         """As asked, otherwise in the shape of the target's median image, of :data:`LONG_SIDE` pixels at most."""
         if self.params.size:
             width, height = map(int, self.params.size.split("x"))
             return width, height
-        sizes = np.median(_sample_sizes(self._target), axis=0)
+        sizes = np.median(sample_sizes(self._target), axis=0)
         longest = min(LONG_SIDE[task][budget], int(sizes.max()))
         multiple = MULTIPLE[task]
         width, height = (max(multiple, round(side * longest / sizes.max() / multiple) * multiple) for side in sizes)
@@ -150,7 +148,7 @@ class OwnPair(Pair):
 
     def source(self, size: Size, fit: Fit, limits: Limits) -> SourceSplits:
         """Both parts in the order of their names' hashes, so that fewer images are a random sample of more."""
-        keys = [_hash_of(name, self.params.source) for name in self._source.names]
+        keys = [name_hash(name, self.params.source) for name in self._source.names]
         order = np.argsort(keys, kind="stable")
         n_val = _n_val(len(order))
         val, train = order[:n_val][: limits.source_images], order[n_val:][: limits.source_images]
@@ -169,14 +167,14 @@ class OwnPair(Pair):
         if self.params.group_by:
             groups = np.array([self._sequence(name, self.params.target) for name in self._target.names])
         if self._test is None:
-            contents, vectors = _hashes(self._target, size, fit)
-            train_rows, test_rows = split_hashed(contents, vectors, 0.5, groups)
+            contents, vectors = content_hashes(self._target, size, fit)
+            train_rows, test_rows = split_hashed(contents, vectors, 0.5, groups, salt=self.name)
             train, test = self._target.select(train_rows), self._target.select(test_rows)
             test_groups = None if groups is None else groups[test_rows]
         else:
             train, test = self._target, self._test
-            train = train.select(np.argsort([_hash_of(name, self.params.target) for name in train.names]))
-            test = test.select(np.argsort([_hash_of(name, self.params.target_test) for name in test.names]))
+            train = train.select(np.argsort([name_hash(name, self.params.target) for name in train.names]))
+            test = test.select(np.argsort([name_hash(name, self.params.target_test) for name in test.names]))
             test_groups = np.array([self._sequence(name, self.params.target_test) for name in test.names])
             test_groups = test_groups if self.params.group_by else None
         train = train.select(np.arange(_at_most(train.n_images, limits.target_images)))
@@ -194,7 +192,7 @@ class OwnPair(Pair):
 
     def describe(self, budget: str) -> list[str]:
         """What was recognised and how it is used, a line each, for the terminal."""
-        lines = [f"{side}: {_described(listing)}" for side, listing in self._sides().items()]
+        lines = [f"{side}: {described(listing)}" for side, listing in self._sides.items()]
         counts = self.counts(Limits())
         lines.append(f"source split: {counts['source_train']} to train, {counts['source_val']} held out, by name hash")
         if self._test is None:
@@ -210,16 +208,12 @@ class OwnPair(Pair):
 
     # ------------------------------------------------------------------------------------------ reading
 
-    def _sides(self) -> dict[str, Listing]:
-        named = {"source": self._source, "target": self._target}
-        return named | ({"target test": self._test} if self._test else {})
-
     def _read(self, root: Path, unit: str) -> Listing:
         other = None if root == self.params.source else self.params.source
         return recognise(root, Options(self.params.task, UNITS.get(unit), other))
 
-    def _refuse_missing_labels(self) -> None:
-        task, source = self.params.task, self._source
+    def _refuse_missing_labels(self, read: dict[str, Listing]) -> None:
+        task, source, target = self.params.task, read["source"], read["target"]
         needed = LABELS[task]
         if not needed <= source.labels:
             formats = ", ".join(name.replace("_", " ") for name in FORMATS[task])
@@ -229,85 +223,22 @@ class OwnPair(Pair):
             )
         if source.n_images < 2:
             raise DataError(f"{self.params.source}: found 1 image; a training and a held-out image are needed")
-        if self.params.labelled_target and not needed <= self._target.labels:
+        if self.params.labelled_target and not needed <= target.labels:
             raise DataError(
-                f"{self.params.target}: its labels were asked for, and {self._target.n_images} images were found "
+                f"{self.params.target}: its labels were asked for, and {target.n_images} images were found "
                 f"without labels for task {task!r}; add labels, or leave --labelled-target out"
             )
 
-    def _match_classes(self) -> None:
-        """Bring all sides to one list of classes, in the source's order."""
-        wanted = _asked_classes(self.params.classes, self._source.class_names)
-        names = tuple(name for name in self._source.class_names if not wanted or _words(name) in wanted)
-        place = {_words(name): i for i, name in enumerate(names)}
-        for side, listing in self._sides().items():
-            if not listing.class_names:
-                continue
-            unknown = [name for name in listing.class_names if _words(name) not in place]
-            if unknown and not wanted:
-                missing = [n for n in names if _words(n) not in set(map(_words, listing.class_names))]
-                raise DataError(
-                    f"{side} has the class {', '.join(map(repr, unknown[:5]))}, which the source has not (only the "
-                    f"source has: {', '.join(map(repr, missing[:5])) or 'none'}); rename it, or say which classes "
-                    f"count with --classes {'+'.join(n for n in names if n not in missing) or 'A+B'}"
-                )
-            ids = np.array([place.get(_words(name), -1) for name in listing.class_names], np.int64)
-            changed = with_classes(listing, names, ids)
-            if not changed.n_images:
-                raise DataError(f"{side} has no image of the classes {', '.join(names)}; name others with --classes")
-            absent = sorted(set(names) - {names[i] for i in ids if i >= 0})
-            if absent:
-                changed = replace(changed, notes=(*changed.notes, f"no {', '.join(absent)} here"))
-            setattr(self, {"source": "_source", "target": "_target", "target test": "_test"}[side], changed)
-
-    def _depth_range_m(self) -> tuple[float, float]:
-        """As asked, otherwise from a sample of the source's depth; refuses medians that no camera sees."""
-        known = {
-            side: _sampled_depth_m(listing) for side, listing in self._sides().items() if "depth_m" in listing.pixels
-        }
-        if self.params.depth_range:
-            near, far = map(float, self.params.depth_range.split("+"))
-        else:
-            reach = float(np.quantile(known["source"], 0.98))
-            far = next((step for step in FAR_M if step >= reach), FAR_M[-1])
-            near = far * NEAR_SHARE
-        for side, depth_m in known.items():
-            median = float(np.median(depth_m))
-            low, high = max(PLAUSIBLE_M[0], near), min(PLAUSIBLE_M[1], far)
-            if not low <= median <= high:
-                option = "--depth-unit" if side == "source" else "--target-depth-unit"
-                folder = getattr(self.params, side.replace(" ", "_"))
-                raise DataError(
-                    f"{folder}: the median depth would be {median:.4g} m, and {low:.3g} to {high:.3g} m is plausible "
-                    f"({'any camera' if side == 'source' else 'the source reaches ' + format(far, 'g') + ' m'}); "
-                    f"correct {option} (mm, cm, m or 1/256m) or --depth-range"
-                )
-        return near, far
-
     def _sequence(self, name: str, root: Path) -> str:
         return sequence_of(PurePath(name).relative_to(root), self.params.group_by)
-
-
-def _words(name: str) -> str:
-    """What of a class name counts when names are matched."""
-    return re.sub(r"[\s_\-]+", " ", name).strip().lower()
-
-
-def _asked_classes(asked: str, known: tuple[str, ...]) -> set[str]:
-    wanted = {_words(name) for name in asked.split("+") if name}
-    unknown = wanted - set(map(_words, known))
-    if unknown:
-        raise DataError(
-            f"--classes asks for {sorted(unknown)[0]!r}, which the source has not; it has: {', '.join(known)}"
-        )
-    return wanted
 
 
 def _without_sensor(listing: Listing) -> Listing:
     return replace(listing, pixels={name: read for name, read in listing.pixels.items() if name != "sensor_depth_m"})
 
 
-def _hash_of(name: str, root: Path) -> str:
+def name_hash(name: str, root: Path) -> str:
+    """SHA-256 of a file's name below its root: an order that new files do not disturb."""
     return hashlib.sha256(name.removeprefix(str(root)).encode()).hexdigest()
 
 
@@ -319,25 +250,7 @@ def _at_most(n_images: int, limit: int | None) -> int:
     return n_images if limit is None else min(n_images, limit)
 
 
-def _sampled(n_images: int, n: int = SAMPLED) -> np.ndarray:
-    """At most ``n`` places, evenly spread."""
-    return np.unique(np.linspace(0, n_images - 1, min(n, n_images)).round().astype(int))
-
-
-def _sample_sizes(listing: Listing) -> np.ndarray:
-    return np.array([listing.size(int(i)) for i in _sampled(listing.n_images, 64)])
-
-
-def _sampled_depth_m(listing: Listing) -> np.ndarray:
-    """Known depths of some maps, thinned."""
-    maps = [listing.pixels["depth_m"](int(i)) for i in _sampled(listing.n_images)]
-    known = np.concatenate([depth_m[depth_m > 0][:: 1 + depth_m.size // 10_000] for depth_m in maps])
-    if not known.size:
-        raise DataError(f"{listing.names[0]} and {len(maps) - 1} others have no known depth (all 0); check the files")
-    return known
-
-
-def _hashes(listing: Listing, size: Size, fit: Fit) -> tuple[np.ndarray, np.ndarray]:
+def content_hashes(listing: Listing, size: Size, fit: Fit) -> tuple[np.ndarray, np.ndarray]:
     """Content hashes of the native pixels, so that the split is the same at every working size, and near-duplicate
     hashes at the working size, at which the splits are compared later."""
     contents = np.empty(listing.n_images, "U64")
@@ -350,19 +263,3 @@ def _hashes(listing: Listing, size: Size, fit: Fit) -> tuple[np.ndarray, np.ndar
 
     for_each(hashed, listing.n_images)
     return contents, vectors
-
-
-def _described(listing: Listing) -> str:
-    """``COCO, 640 images of 640×380, 5 classes (car, …), 4,395 boxes; note``."""
-    sizes = Counter(map(tuple, _sample_sizes(listing).tolist()))
-    (width, height), n_same = sizes.most_common(1)[0]
-    mixed = "" if n_same == sizes.total() else " and other sizes"
-    words = [listing.format, f"{listing.n_images:,} images of {width}×{height}{mixed}"]
-    if listing.class_names and listing.labels:
-        shown = ", ".join(listing.class_names[:8]) + (", …" if len(listing.class_names) > 8 else "")
-        words.append(f"{len(listing.class_names)} classes ({shown})")
-    if listing.box_class is not None:
-        words.append(f"{sum(map(len, listing.box_class)):,} boxes")
-    if not listing.labels:
-        words.append("no labels")
-    return ", ".join(words) + "".join(f"; {note}" for note in listing.notes)

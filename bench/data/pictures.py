@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from bench.data.fitting import Size
 from bench.data.imageset import DataError
@@ -24,7 +24,7 @@ ORIENTATION = 274
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Image.Image]:
+def opened(path: Path) -> Iterator[ImageFile.ImageFile]:
     """An image file, decoded as far as it is used.
 
     Raises

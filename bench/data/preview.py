@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from bench.api import Limits, Pair
+from bench.api import Limits, Pair, UserError
 from bench.data.imageset import ImageSet
 
+SUFFIXES = (".png", ".webp", ".jpg")
 CELL_PX = 144
 MARGIN_PX = 22
 _AXES = ((230, 60, 60), (70, 200, 70), (80, 120, 255))
@@ -26,8 +27,15 @@ Names = Sequence[str]
 
 
 def preview(pair: Pair, path: Path, n_images: int = 10) -> None:
-    """Write the contact sheet of a pair as PNG: its source, its target and, where it ships, the source's layouts in the
-    target's look."""
+    """Write the contact sheet of a pair: its source, its target and, where it ships, the source's layouts in the
+    target's look.
+
+    Raises
+    ------
+    UserError: the path's suffix is not one of :data:`SUFFIXES`.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(f"no picture can be written as {path.name!r}; allowed: names that end in {', '.join(SUFFIXES)}")
     task = min(pair.tasks)
     size = pair.size(task, "light")
     limits = Limits(source_images=n_images, target_images=n_images, test_images=n_images)
@@ -43,7 +51,7 @@ def preview(pair: Pair, path: Path, n_images: int = 10) -> None:
 
 
 def contact_sheet(sets: Mapping[str, ImageSet], class_names: Names, path: Path) -> None:
-    """Write a PNG with the lines of each set of images, titles above them."""
+    """Write a picture with the lines of each set of images, titles above them."""
     strips = []
     for title, images in sets.items():
         rows = [images.take(np.array([i])) for i in range(images.n_images)]

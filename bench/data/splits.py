@@ -87,7 +87,11 @@ def split_by_hash(
 
 
 def split_hashed(
-    contents: np.ndarray, vectors: np.ndarray, fraction: float = 0.5, groups: np.ndarray | None = None
+    contents: np.ndarray,
+    vectors: np.ndarray,
+    fraction: float = 0.5,
+    groups: np.ndarray | None = None,
+    salt: str = "",
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the first and of the second part, ``int64``, each in the order of the content hashes.
 
@@ -100,6 +104,7 @@ def split_hashed(
     ----------
     contents, vectors: content and near-duplicate hashes, ``(N,)`` and ``(N, 480)``.
     fraction: expected share of the first part, in (0, 1); the true one differs by about ``sqrt(f·(1 − f)/N)``.
+    salt: another one gives another split. The images of a part can only be split again with another salt.
 
     Raises
     ------
@@ -109,7 +114,7 @@ def split_hashed(
     order = np.argsort(contents, kind="stable")
     _, first = np.unique(linked[order], return_index=True)
     # Hashed again, because the smallest of several hashes is no longer a uniform draw: large groups would go first.
-    draws = np.array([_uniform(digest) for digest in contents[order[first]]])
+    draws = np.array([_uniform(salt + digest) for digest in contents[order[first]]])
     in_first = (draws[linked] < fraction)[order]
     parts = order[in_first], order[~in_first]
     if not all(map(len, parts)):

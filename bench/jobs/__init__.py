@@ -1,7 +1,7 @@
 """The kinds of job, one module each (DESIGN §7).
 
-*prepare, fit, refine, train, adapt* and *score* make scores; *select* looks at checkpoints; *features, domain_gap,
-judge* and *label_preservation* measure refined sets; *gallery* draws pictures.
+*prepare, fit, refine, train, adapt* and *score* make scores; *features, domain_gap, judge* and *label_preservation*
+measure refined sets; *select* watches checkpoints; *gallery* draws pictures.
 
 A kind is a module with four names; :data:`KINDS` lists them:
 

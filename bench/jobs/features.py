@@ -69,18 +69,20 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
     n_scenes = len(column) // inputs["images"].meta.get("views", 1)
     rows = chosen_rows(spec.split, n_scenes, spec.n_images)
     encoder = _encoder().to(work.device)
-    features = []
+    features, colours, spectra = [], [], []
     with torch.inference_mode():
         for first in range(0, len(rows), BATCH):
-            images = to_float(column.take(rows[first : first + BATCH])).to(work.device)
+            pixels = column.take(rows[first : first + BATCH])
             size = (spec.side_px, spec.side_px)
+            images = to_float(pixels).to(work.device)
             seen = interpolate(images, size, mode="bilinear", antialias=True, align_corners=False)
             features.append(encoder((seen - 0.5) / 0.5).float().cpu().numpy())
-            work.progress(min(first + BATCH, len(rows)), len(rows), float("nan"))
-    pixels = column.take(rows)
+            colours.append(len(pixels) * colour_densities(pixels))
+            spectra.append(len(pixels) * mean_log_power(pixels))
+            work.progress(first + len(pixels), len(rows), float("nan"))
     save_array(folder / "features.npy", np.concatenate(features))
-    save_array(folder / "colours.npy", colour_densities(pixels))
-    save_array(folder / "spectrum.npy", mean_log_power(pixels))
+    save_array(folder / "colours.npy", np.sum(colours, axis=0) / len(rows))
+    save_array(folder / "spectrum.npy", np.sum(spectra, axis=0) / len(rows))
     save_array(folder / "rows.npy", rows)
     return {"n_images": len(rows)}
 

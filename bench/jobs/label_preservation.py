@@ -8,6 +8,7 @@ Values::
     edges_before, edges_after               agreement of image edges with label boundaries, 0.5 = none
     edges_kept                           %  (edges_after − 0.5) / (edges_before − 0.5), over all images
     similarity                              SSIM of luminance inside the foreground; 1 for ``identity``
+    to_truth, to_truth_identity   levels    mean |image − the same scene drawn as the target is|, where the pair has it
 
 The judge and its reference are said in ``about``. Per image: ``similarity`` (of the whole image where there is no
 foreground), ``edges_before``, ``edges_after``, ``judged`` and ``judged_reference`` (contributions to the scores), and
@@ -32,7 +33,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bench.api import Frozen
-from bench.data.imageset import ImageSet
+from bench.data.imageset import Column, ImageSet
 from bench.data.stored import column_digests, load_set
 from bench.jobs.judge import SPLIT
 from bench.jobs.work import Inputs, Work
@@ -41,7 +42,8 @@ from bench.metrics.domain_gap import Estimate, Z
 from bench.metrics.label_preservation import boundaries, edge_agreement, relative_score, similarity
 from bench.store import Entry
 
-VERSION = 2
+VERSION = 3
+BATCH = 64
 N_CHANGED_MOST = 8
 SCORE_KEPT_PERCENT = 80.0
 EDGES_KEPT_PERCENT = 45.0
@@ -67,6 +69,7 @@ class Spec(Frozen):
     scale: float
     labels_have_place: bool
     outlines: tuple[str, ...]
+    has_truth: bool
 
 
 def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
@@ -76,7 +79,11 @@ def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
         "version": VERSION,
         **spec.model_dump(),
         "judged": {role: inputs[role].files for role in ("judged", "judged_identity", "judged_reference")},
-        "source": column_digests(inputs["source"], SPLIT, ("image", "box_class", *spec.outlines)),
+        "source": column_digests(
+            inputs["source"],
+            SPLIT,
+            ("image", "box_class", *spec.outlines, *(("in_target_look",) if spec.has_truth else ())),
+        ),
         "refined": column_digests(inputs["refined"], SPLIT, ("image",)),
         "views": inputs["refined"].meta["views"],
     }
@@ -84,19 +91,18 @@ def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
 
 def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
     """All values, and ``per_image.npz``."""
-    source = load_set(inputs["source"], SPLIT)
-    rows = np.arange(source.n_images)
-    before = source.columns["image"].take(rows)
-    after = load_set(inputs["refined"], SPLIT).columns["image"].take(rows)
-    labels = {name: source.columns[name].take(rows) for name in spec.outlines}
-    if "boxes" in labels:
-        labels["box_class"] = source.columns["box_class"].take(rows)
-    values, per_image = _scores(spec, inputs)
-    for found in (_edges(source, labels, before, after), _similarity(labels, before, after)):
-        values |= found[0]
-        per_image |= found[1]
-    per_image["changed_most"] = np.argsort(per_image["similarity"], kind="stable")[:N_CHANGED_MOST]
-    np.savez_compressed(folder / "per_image.npz", **per_image)  # type: ignore[arg-type]
+    source, refined = load_set(inputs["source"], SPLIT), load_set(inputs["refined"], SPLIT).columns["image"]
+    judged = {role: _contributions(inputs[role]) for role in ("judged", "judged_identity", "judged_reference")}
+    compared = []
+    for first in range(0, source.n_images, BATCH):
+        rows = np.arange(first, min(first + BATCH, source.n_images))
+        compared.append(_compare(spec, source, refined, rows))
+        work.progress(int(rows[-1]) + 1, source.n_images, float("nan"))
+    per_image = {name: np.concatenate([part[name] for part in compared]) for name in compared[0]}
+    values = _scores(spec, judged) | _edges(spec, per_image) | _similarity(spec, per_image) | _to_truth(per_image)
+    del judged["judged_identity"], per_image["has_foreground"]
+    changed_most = np.argsort(per_image["similarity"], kind="stable")[:N_CHANGED_MOST]
+    np.savez_compressed(folder / "per_image.npz", changed_most=changed_most, **per_image, **judged)  # type: ignore[arg-type]
     return {
         "values": {name: quantity.model_dump() for name, quantity in values.items()},
         "about": {
@@ -104,9 +110,38 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
             "reference": f"{spec.reference}: {REFERENCES[spec.reference]}",
             "metric": spec.metric,
             "n_images": str(source.n_images),
+            "outlines": spec.outlines[0] if spec.outlines else "none",
+            "score_flagged_below": f"{SCORE_KEPT_PERCENT:.0f} %",
+            "edges_flagged_below": f"{EDGES_KEPT_PERCENT:.0f} %",
         },
         "flags": _flags(spec, values),
     }
+
+
+def _compare(spec: Spec, source: ImageSet, refined: Column, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """What is seen in the images themselves, one entry a row."""
+    before, after = source.columns["image"].take(rows), refined.take(rows)
+    inside = np.zeros(before.shape[:3], bool)
+    found = {}
+    if "foreground" in spec.outlines:
+        inside = source.columns["foreground"].take(rows)
+    if spec.outlines:
+        kind = spec.outlines[0]
+        names = (kind, "box_class") if kind == "boxes" else (kind,)
+        labels = {name: source.columns[name].take(rows) for name in names}
+        edges = boundaries(kind, labels, source.image_size)
+        found = {"edges_before": edge_agreement(before, edges), "edges_after": edge_agreement(after, edges)}
+    has_foreground = np.asarray(inside.any(axis=(1, 2)))
+    found["similarity"] = similarity(before, after, inside | ~has_foreground[:, None, None])
+    if spec.has_truth:
+        truth = source.columns["in_target_look"].take(rows)
+        found |= {"to_truth": _levels(after, truth), "to_truth_identity": _levels(before, truth)}
+    return {**found, "has_foreground": has_foreground}
+
+
+def _levels(images: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Mean absolute difference of each image ``(N,)``."""
+    return np.abs(images.astype(np.int16) - truth).mean(axis=(1, 2, 3))
 
 
 def _flags(spec: Spec, values: dict[str, Quantity]) -> list[str]:
@@ -121,58 +156,59 @@ def _flags(spec: Spec, values: dict[str, Quantity]) -> list[str]:
     return flags
 
 
-Found = tuple[dict[str, Quantity], dict[str, np.ndarray]]
-
-
-def _scores(spec: Spec, inputs: Inputs) -> Found:
-    contributions = {role: _contributions(inputs[role]) for role in ("judged", "judged_identity", "judged_reference")}
+def _scores(spec: Spec, judged: dict[str, np.ndarray]) -> dict[str, Quantity]:
     values = {
-        name: Quantity(value=float(contributions[role].mean()) * spec.scale, unit=spec.unit)
+        name: Quantity(value=float(judged[role].mean()) * spec.scale, unit=spec.unit)
         for name, role in (
             ("score", "judged"),
             ("score_identity", "judged_identity"),
             ("score_reference", "judged_reference"),
         )
     }
-    for name, role in (("score_kept", "judged"), ("score_kept_identity", "judged_identity")):
-        ratio = relative_score(contributions[role], contributions["judged_reference"], spec.higher_is_better)
-        values[name] = (
-            _percent(ratio) if ratio else Quantity.not_measurable("the judge scores nothing on the reference")
-        )
-    return values, {"judged": contributions["judged"], "judged_reference": contributions["judged_reference"]}
+    for name, role, to in (
+        ("score_kept", "judged", "judged_reference"),
+        ("score_kept_identity", "judged_identity", "judged_reference"),
+        ("score_to_identity", "judged", "judged_identity"),
+    ):
+        ratio = relative_score(judged[role], judged[to], spec.higher_is_better)
+        values[name] = _percent(ratio, "the judge's score leaves nothing to divide by")
+    return values
 
 
-def _edges(source: ImageSet, labels: dict[str, np.ndarray], before: np.ndarray, after: np.ndarray) -> Found:
-    if not labels:
-        missing = Quantity.not_measurable("no masks, boxes or depth")
-        return dict.fromkeys(("edges_before", "edges_after", "edges_kept"), missing), {}
-    kind = next(iter(labels))
-    edges = boundaries(kind, labels, source.image_size)
-    per_image = {"edges_before": edge_agreement(before, edges), "edges_after": edge_agreement(after, edges)}
-    scored = np.isfinite(per_image["edges_before"])
+def _edges(spec: Spec, per_image: dict[str, np.ndarray]) -> dict[str, Quantity]:
+    names = ("edges_before", "edges_after", "edges_kept")
+    if not spec.outlines:
+        return dict.fromkeys(names, Quantity.not_measurable("no masks, boxes or depth"))
+    before, after = per_image["edges_before"], per_image["edges_after"]
+    scored = np.isfinite(before)
     if not scored.any():
-        missing = Quantity.not_measurable(f"no boundary in {kind}")
-        return dict.fromkeys(("edges_before", "edges_after", "edges_kept"), missing), per_image
-    values = {name: _mean(agreement[scored]) for name, agreement in per_image.items()}
-    kept = relative_score(per_image["edges_after"][scored] - 0.5, per_image["edges_before"][scored] - 0.5, True)
-    values["edges_kept"] = (
-        _percent(kept) if kept else Quantity.not_measurable(f"edges of {kind} do not show in the source")
-    )
-    return values, per_image
+        return dict.fromkeys(names, Quantity.not_measurable(f"no boundary in {spec.outlines[0]}"))
+    before, after = before[scored], after[scored]
+    kept = _percent(relative_score(after - 0.5, before - 0.5, True), "the labels' edges do not show in the source")
+    return dict(zip(names, (_mean(before), _mean(after), kept), strict=True))
 
 
-def _similarity(labels: dict[str, np.ndarray], before: np.ndarray, after: np.ndarray) -> Found:
-    foreground = labels.get("foreground", np.zeros(before.shape[:3], bool))
-    shown = np.asarray(foreground.any(axis=(1, 2)))
-    per_image = similarity(before, after, foreground | ~shown[:, None, None])
-    if "foreground" not in labels:
-        return {"similarity": Quantity.not_measurable("no masks")}, {"similarity": per_image}
-    if not shown.any():
-        return {"similarity": Quantity.not_measurable("no foreground in any image")}, {"similarity": per_image}
-    return {"similarity": _mean(per_image[shown])}, {"similarity": per_image}
+def _similarity(spec: Spec, per_image: dict[str, np.ndarray]) -> dict[str, Quantity]:
+    shown = per_image["has_foreground"]
+    if shown.any():
+        return {"similarity": _mean(per_image["similarity"][shown])}
+    reason = "no foreground in any image" if "foreground" in spec.outlines else "no masks"
+    return {"similarity": Quantity.not_measurable(reason)}
 
 
-def _percent(ratio: Estimate) -> Quantity:
+def _to_truth(per_image: dict[str, np.ndarray]) -> dict[str, Quantity]:
+    """No score of the refiner: a network need not see what pixels say."""
+    return {
+        name: Quantity(value=float(per_image[name].mean()), unit="levels")
+        if name in per_image
+        else Quantity.not_measurable("no scenes in the target's look")
+        for name in ("to_truth", "to_truth_identity")
+    }
+
+
+def _percent(ratio: Estimate | None, problem: str) -> Quantity:
+    if ratio is None:
+        return Quantity.not_measurable(problem)
     return Quantity(value=100 * ratio.value, low=100 * ratio.low, high=100 * ratio.high, unit="%")
 
 

@@ -6,7 +6,6 @@ The second rule counts in the records by itself, so that it does not trust what 
 from __future__ import annotations
 
 import csv
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +13,9 @@ from pathlib import Path
 from bench.api import UserError
 from bench.arms import Arm
 from bench.measures import read_measurements
-from bench.products import FOLDERS
 from bench.records import Record
 from bench.referee.folder import RUN_AGAIN, Finding, Results
-from bench.report import SUITE_FILE, write_report
+from bench.report import write_report
 
 MIN_SEEDS = 3
 REPORT = "build the pages again with `python -m bench report`"
@@ -25,20 +23,16 @@ REPORT = "build the pages again with `python -m bench report`"
 
 def pages(results: Results) -> Iterator[Finding]:
     """Every file of the report is there, and is what the records give."""
-    suite = results.folder / SUITE_FILE
+    records, measurements = list(results.records.values()), read_measurements(results.folder)
     with tempfile.TemporaryDirectory() as folder:
-        if suite.is_file():
-            shutil.copy(suite, folder)
-        for name in FOLDERS:  # what the page shows of pictures
-            if (results.folder / name).is_dir():
-                Path(folder, name).symlink_to((results.folder / name).absolute())
         try:
-            write_report(list(results.records.values()), Path(folder), read_measurements(results.folder))
+            write_report(records, Path(folder), measurements, results=results.folder)
         except UserError as error:
             yield Finding("records", f"give no leaderboard: {error}", RUN_AGAIN)
             return
-        for path in sorted(p for p in Path(folder).iterdir() if p.is_file() and p.name != SUITE_FILE):
-            name, published = path.name, results.folder / path.name
+        for path in sorted(p for p in Path(folder).rglob("*") if p.is_file()):
+            name = path.relative_to(folder).as_posix()
+            published = results.folder / name
             if not published.is_file():
                 yield Finding(name, "is missing", REPORT)
             elif published.read_bytes() != path.read_bytes():

@@ -44,14 +44,18 @@ def tables_of(records: Sequence[Record], measurements: Sequence[Measurement] = (
 
 
 def write_report(
-    records: Sequence[Record], folder: Path, measurements: Sequence[Measurement] = (), figures: bool = True
+    records: Sequence[Record],
+    folder: Path,
+    measurements: Sequence[Measurement] = (),
+    figures: bool = True,
+    results: Path | None = None,
 ) -> ReportPaths:
     """Write ``leaderboard.md``, ``leaderboard.csv``, ``cells.csv`` and ``leaderboard.html``.
 
     Each kind of section that a table has (:mod:`.sections`) gets a CSV file; those of sections that none has any more
-    are removed. The page shows the suite's file where ``folder`` has it, and no drawing without ``figures`` (matplotlib
-    is not loaded then). Without measurements the tables have no columns for them. Equal records, measurements, suite
-    file and choice give equal bytes.
+    are removed. The page shows the suite's file and the gallery of ``results`` (default: ``folder``) where there are
+    any, and no drawing without ``figures`` (matplotlib is not loaded then). Without measurements the tables have no
+    columns for them. Equal records, measurements, suite file, gallery and choice give equal bytes.
 
     Raises
     ------
@@ -70,7 +74,7 @@ def write_report(
         "leaderboard.md": leaderboard_markdown(tables).encode(),
         "leaderboard.csv": leaderboard_csv(tables),
         "cells.csv": cells_csv(frame),
-        "leaderboard.html": leaderboard_html(tables, _extras(tables, frame, folder, figures)).encode(),
+        "leaderboard.html": leaderboard_html(tables, _extras(tables, frame, results or folder, figures)).encode(),
     }
     of_sections = section_csvs(tables)
     for name, data in {**files, **of_sections}.items():
@@ -82,7 +86,7 @@ def write_report(
     return ReportPaths(markdown, csv, cells, html, tables)
 
 
-def _extras(tables: Sequence[Table], frame: pd.DataFrame, folder: Path, figures: bool) -> Extras:
+def _extras(tables: Sequence[Table], frame: pd.DataFrame, results: Path, figures: bool) -> Extras:
     import yaml
 
     from bench.report.frame import TABLE
@@ -90,11 +94,11 @@ def _extras(tables: Sequence[Table], frame: pd.DataFrame, folder: Path, figures:
     from bench.report.origins import origins
     from bench.report.pictures import pictures
 
-    suite_file = folder / SUITE_FILE
+    suite_file = results / SUITE_FILE
     suite = suite_file.read_text() if suite_file.is_file() else ""
     extras = Extras(
         origins=origins(tables, frame),
-        pictures=pictures(tables, folder),
+        pictures=pictures(tables, results),
         title=str((yaml.safe_load(suite) or {}).get("title", "")),
         suite_file=suite,
     )

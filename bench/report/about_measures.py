@@ -1,6 +1,6 @@
 """What a table's notes say of its measures: what they compare, on what, and whether the gap predicts the gain.
 
-The thresholds are those that :mod:`bench.jobs.label_preservation` flagged by; docs/measures.md explains them all.
+docs/measures.md explains the words.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import numpy as np
 
 from bench import stats
 from bench.data.imageset import DataError
-from bench.jobs.label_preservation import EDGES_KEPT_PERCENT, SCORE_KEPT_PERCENT
 from bench.report.leaderboard import Row, Table
 
 
@@ -22,9 +21,9 @@ def about_measures(table: Table) -> list[str]:
         said.append(
             f"Labels after refining: measured on {labels['n_images']} refined images that no row trains on. Score kept "
             f"is the {labels['metric'].replace('_', ' ')} of {labels['judge']}, relative to the same network on "
-            f"{labels['reference']}. Flagged as damaged where whole intervals lie below {SCORE_KEPT_PERCENT:.0f} % "
-            f"(score, also relative to unrefined images) or, for labels that have a place in the image, "
-            f"{EDGES_KEPT_PERCENT:.0f} % (edges)."
+            f"{labels['reference']}. Flagged as damaged where whole intervals lie below "
+            f"{labels['score_flagged_below']} (score, also relative to unrefined images) or, for labels that have a "
+            f"place in the image, below {labels['edges_flagged_below']} (edges, of `{labels['outlines']}`)."
         )
     gap = next((row.measured.gap.about for row in rows if row.measured and row.measured.gap.about), None)
     if gap:

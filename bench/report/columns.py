@@ -192,6 +192,11 @@ EDGES_KEPT = Format(
 SIMILARITY = Format(
     lambda found, _: quantity(found.labels.get("similarity"), 2), _quantities("labels", "similarity"), right=False
 )
+TO_TRUTH = Format(
+    lambda found, _: quantity(found.labels.get("to_truth"), 1),
+    _quantities("labels", "to_truth", "to_truth_identity"),
+    right=False,
+)
 GAP = Format(_gap, _quantities("gap", *_GAPS, "kid_reduction"), right=False)
 
 
@@ -218,6 +223,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("judge's score kept, % [95 %]", "labels_", _measured, SCORE_KEPT, 3, measured=True),
     Column("label edges kept, % [95 %]", "labels_", _measured, EDGES_KEPT, 3, measured=True),
     Column("foreground SSIM [95 %]", "labels_", _measured, SIMILARITY, 4, measured=True),
+    Column("off the truth, levels", "labels_", _measured, TO_TRUTH, 5, measured=True),
     Column("domain gap, KID [95 %]", "gap_", _measured, GAP, 2, measured=True),
     Column("fit, s", "fit_seconds", _cost("fit_seconds"), SECONDS, 4),
     Column("refine, s", "refine_seconds", _cost("refine_seconds"), SECONDS, 4),
@@ -229,5 +235,6 @@ COLUMNS: tuple[Column, ...] = (
 
 
 def columns_of(block: Block, table: Table) -> tuple[Column, ...]:
-    """The columns that a block of a table prints, in order."""
-    return tuple(c for c in COLUMNS if block in c.blocks and (table.is_measured or not c.measured))
+    """The columns that a block of a table prints, in order; those of measures where any of its rows could have them."""
+    measured = table.is_measured and any(row.measured for row in table.block(block))
+    return tuple(column for column in COLUMNS if block in column.blocks and (measured or not column.measured))

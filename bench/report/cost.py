@@ -52,9 +52,12 @@ def cost_frame(table: Table, cells: pd.DataFrame) -> pd.DataFrame:
         for row in table.rows
         if row.arm == "refined" and row.gain and row.gain.interval
     ]
-    for row, gain, limits in tested if len(tested) > 1 else ():
-        own = cells[(cells.arm == row.arm) & (cells.refiner == row.refiner) & (cells.status == "ok")]
-        means = {name: pd.to_numeric(own[name]).mean() for name in SHOWN}
+    if len(tested) < 2:
+        return pd.DataFrame()
+    scored = cells[(cells.arm == "refined") & (cells.status == "ok")]
+    of_refiner = scored[list(SHOWN)].apply(pd.to_numeric).groupby(scored.refiner).mean()
+    for row, gain, limits in tested:
+        means = of_refiner.loc[row.refiner].to_dict()
         found.append(
             {
                 "refiner": row.refiner,
@@ -67,8 +70,6 @@ def cost_frame(table: Table, cells: pd.DataFrame) -> pd.DataFrame:
             }
         )
     frame = pd.DataFrame(found)
-    if frame.empty:
-        return frame
     front = pareto_front(list(zip(frame.seconds, frame.gain, strict=True)))
     frame["on_front"] = frame.index.isin(front)
     return frame.sort_values(["seconds", "refiner"], ignore_index=True)

@@ -3,6 +3,7 @@
 gains        every tested row without target labels: gain, 95 % interval, and the band too small to be seen
 labels       score against the number of labelled target images, with 95 % bands; 0 is none at all
 cost         gain against the seconds that a refiner takes to fit and to refine; the Pareto front joined
+domain gap   gain against what refining removes of the domain gap, where that was measured
 by class     the best refiner's gain on each class, where the task has classes
 
 A figure that has nothing to show is left out.
@@ -11,7 +12,7 @@ A figure that has nothing to show is left out.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ import pandas as pd
 from bench.arms import Arm
 from bench.report.columns import number, points
 from bench.report.cost import pareto_front
-from bench.report.drawing import Draft, Figure, dot, drawn, name_lines, of_lines, short, with_limits
+from bench.report.drawing import MARKERS, Draft, Figure, dot, drawn, name_lines, of_lines, short, with_limits
 from bench.report.leaderboard import Estimate, Table, label
 from bench.report.per_class import class_gains
 from bench.report.svg import CURVES, PAINTS
@@ -36,7 +37,7 @@ SHAPES, DASHES = "osDX^vP*", ("-", "--", "-.", ":")
 
 def table_figures(table: Table, cells: pd.DataFrame, name: str) -> list[Figure]:
     """The figures of a table; ``cells`` are its rows of the cell frame, ``name`` is unique on the page."""
-    drafts = (_gains(table), _labels(table), _cost(table), _by_class(table, cells))
+    drafts = (_gains(table), _labels(table), _cost(table), _domain_gap(table), _by_class(table, cells))
     return [drawn(draft, f"{name}-{place}") for place, draft in enumerate(drafts) if draft]
 
 
@@ -158,11 +159,8 @@ def _cost(table: Table) -> Draft | None:
             dot(axes, seconds, gain.value, gain, upright=True)
         costs, gains = [point[0] for point in front], [point[2].value for point in front]
         axes.step(costs, gains, where="post", color=PAINTS["soft"], linestyle="--", linewidth=1)
-        middle = (axes.get_xlim()[0] * axes.get_xlim()[1]) ** 0.5
-        for at, row, gain in front:
-            side, shift = ("left", 7) if at < middle else ("right", -7)
-            name = short(row.refiner)
-            axes.annotate(name, (at, gain.value), (shift, 5), textcoords="offset points", ha=side, fontsize=11)
+        left, right = axes.get_xlim()
+        _beside(axes, [(at, gain.value, row.refiner) for at, row, gain in front], (left * right) ** 0.5)
         least, most = axes.get_xlim()
         ticks = _ticks(least, most)
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
@@ -184,6 +182,44 @@ def _ticks(least: float, most: float) -> list[float]:
 
 def _seconds(seconds: float) -> str:
     return f"{seconds:,.1f} s" if seconds < 100 else f"{seconds:,.0f} s"
+
+
+def _domain_gap(table: Table) -> Draft | None:
+    placed = [
+        (removed.value, removed, row, row.gain)
+        for row in table.rows
+        if row.arm == "refined" and row.gain and row.gain.interval and row.measured
+        if (removed := row.measured.gap.get("kid_reduction")).value is not None
+    ]
+    if len(placed) < 2:
+        return None
+    closest, best = max(placed, key=lambda point: point[0]), max(placed, key=lambda point: point[3].value)
+    finding = f"{closest[2].refiner} brings the images closest to the target and "
+    if closest is best:
+        finding += f"does best too, {with_limits(best[3], table)}."
+    else:
+        finding += f"gains {with_limits(closest[3], table)}; best is {best[2].refiner}, {with_limits(best[3], table)}."
+
+    def draw(axes: Axes) -> None:
+        axes.axhline(0, color=PAINTS["soft"], linewidth=1)
+        axes.axvline(0, color=PAINTS["soft"], linewidth=1)
+        for at, removed, _, gain in placed:
+            paint = PAINTS[gain.verdict if gain.verdict in MARKERS else "even"]
+            axes.plot([removed.low or at, removed.high or at], [gain.value, gain.value], color=paint, linewidth=1)
+            dot(axes, at, gain.value, gain, upright=True)
+        _beside(axes, [(at, gain.value, row.refiner) for at, _, row, gain in placed], sum(axes.get_xlim()) / 2)
+        axes.set_xlabel("domain gap removed, KID")
+        axes.set_ylabel(f"gain, {points(table.metric)}")
+
+    caption = "A point a refiner (arm refined), with 95 % intervals of both. Looking closer is not training better."
+    return Draft("Gain against domain gap", finding, caption, draw)
+
+
+def _beside(axes: Axes, named: Sequence[tuple[float, float, str]], middle: float) -> None:
+    """Names beside their points, on the side that has room."""
+    for x, y, name in named:
+        side, shift = ("left", 7) if x < middle else ("right", -7)
+        axes.annotate(short(name), (x, y), (shift, 5), textcoords="offset points", ha=side, fontsize=11)
 
 
 def _by_class(table: Table, cells: pd.DataFrame) -> Draft | None:

@@ -72,7 +72,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Section:
+class Board:
     """One table of the page, and its card."""
 
     id: str
@@ -114,7 +114,7 @@ class Section:
         """The number of the card: a resolved gain, else that there is none."""
         best = best_refiner(self.table)
         if best is None:
-            return "no refiner tested"
+            return "no refiner tested" if self.table.block("ranked") else "nothing ranked"
         if verdict(self.table) == "not resolved":
             return "no gain resolved"
         mark = {"gain": "▲", "loss": "▼"}[verdict(self.table)]
@@ -133,12 +133,12 @@ class Section:
 class Page:
     """All that the template reads."""
 
-    sections: Sequence[Section]
+    boards: Sequence[Board]
     extras: Extras = field(default_factory=Extras)
 
     @property
     def tables(self) -> list[Table]:
-        return [section.table for section in self.sections]
+        return [board.table for board in self.boards]
 
     @property
     def suites(self) -> list[str]:
@@ -171,7 +171,7 @@ class Page:
 
     @property
     def tasks(self) -> list[str]:
-        return list(dict.fromkeys(section.task for section in self.sections))
+        return list(dict.fromkeys(board.task for board in self.boards))
 
     @property
     def models(self) -> list[str]:
@@ -192,8 +192,8 @@ def leaderboard_html(tables: Sequence[Table], extras: Extras | None = None) -> s
     from markupsafe import Markup
 
     extras = extras or Extras()
-    sections = [
-        Section(
+    boards = [
+        Board(
             f"table-{place}",
             table,
             extras.figures[place] if extras.figures else (),
@@ -220,7 +220,7 @@ def leaderboard_html(tables: Sequence[Table], extras: Extras | None = None) -> s
     }
     environment.globals |= names
     return environment.get_template("leaderboard.html").render(
-        page=Page(sections, extras), style=Markup(style), script=Markup(script), policy=policy(style, script)
+        page=Page(boards, extras), style=Markup(style), script=Markup(script), policy=policy(style, script)
     )
 
 

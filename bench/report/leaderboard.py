@@ -265,7 +265,7 @@ def _groups(scored: pd.DataFrame) -> np.ndarray | None:
 
 def _row(arm: str, refiner: str, cells: pd.DataFrame, values: BySeed, groups: np.ndarray | None) -> Row:
     """A row's own results, before it is compared with others."""
-    scored = cells[cells.status == "ok"]
+    ok = (cells.status == "ok").to_numpy()
     score = None
     if values:
         stacked = _stack(values, list(values))
@@ -275,12 +275,12 @@ def _row(arm: str, refiner: str, cells: pd.DataFrame, values: BySeed, groups: np
             over_seeds=_if_enough(stats.seed_interval, stacked.mean(axis=1)),
         )
     labels = [n for n in cells.target_labels if not pd.isna(n)]
-    primary = scored.metric.iloc[0] if len(scored) else ""
+    primary = next((str(name) for name in cells.metric.to_numpy()[ok]), "")
     metrics: dict[str, list[float]] = {}
-    for found in scored.metrics:
+    for found in cells.metrics.to_numpy()[ok]:
         for name, value in found.items():
             metrics.setdefault(name, []).append(value)
-    costs = scored[list(COSTS)].to_numpy(np.float64).mean(axis=0) if len(scored) else ()
+    costs = cells[list(COSTS)].to_numpy(np.float64)[ok].mean(axis=0) if ok.any() else ()
     return Row(
         arm=arm,
         refiner=refiner,

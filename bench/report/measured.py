@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import mean
+
+import numpy as np
 
 from bench.measures import Measurement, Quantity
 
@@ -73,7 +74,9 @@ def _mean(quantities: Sequence[Quantity]) -> Quantity:
     if missing is not None:
         return missing
     ends = {
-        end: mean(found) if len(found := [v for q in quantities if (v := getattr(q, end)) is not None]) else None
+        end: float(np.mean(found))
+        if len(found := [v for q in quantities if (v := getattr(q, end)) is not None])
+        else None
         for end in ("value", "low", "high")
     }
     return quantities[0].model_copy(update=ends)

@@ -99,20 +99,20 @@ def section(table: Table, cells: pd.DataFrame) -> Section | None:
     frame = selection_frame(cells)
     if frame.empty:
         return None
-    overall = {str(row["rule"]): row for row in frame[frame.arm == ALL].to_dict("records")}
+    overall = frame[frame.arm == ALL].set_index("rule")
     problem = next((found.problem for found in cells.selection if found is not None and found.problem), "")
     rows = []
     for rule in rules(1.0):
-        if rule not in overall:
+        if rule not in overall.index:
             rows.append((rule, f"not measurable: {problem}", NOTHING, NOTHING))
             continue
-        of_rule = overall[rule]
+        of_rule = overall.loc[[rule]].iloc[0]
         rows.append(
             (
                 rule,
                 _text(of_rule, "regret", table.decimals),
                 _text(of_rule, "rank_correlation", 2, signed=True),
-                str(of_rule["n_seeds"]),
+                str(of_rule.n_seeds),
             )
         )
     headings = (
@@ -121,8 +121,8 @@ def section(table: Table, cells: pd.DataFrame) -> Section | None:
         Heading("rank correlation with the score [95 %]"),
         Heading("seeds"),
     )
-    best = min(overall, key=lambda rule: overall[rule]["regret"])
-    least, last = (number(overall[rule]["regret"], table.decimals) for rule in (best, "last step"))
+    best = str(overall.regret.idxmin())
+    least, last = (number(overall.regret[rule], table.decimals) for rule in (best, "last step"))
     finding = f"The {best} loses least against the best checkpoint, {least} {points(table.metric)}"
     finding += "." if best == "last step" else f"; the last step, which is scored here, loses {last}."
     steps = next(found.checkpoints for found in cells.selection if found is not None)
@@ -153,7 +153,7 @@ def _spearman(values: np.ndarray, scores: np.ndarray) -> float:
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
-def _text(row: dict[Any, Any], name: str, decimals: int, signed: bool = False) -> str:
+def _text(row: pd.Series, name: str, decimals: int, signed: bool = False) -> str:
     if pd.isna(row[name]):
         return NOTHING
     text = number(row[name], decimals, signed)

@@ -38,14 +38,14 @@ def print_report(tables: Sequence[Table], console: Console) -> None:
             rows = table.block(block)
             if not rows:
                 continue
-            columns, fits = fitting(columns_of(block, table), rows, table, console.width)
+            columns = fitting(columns_of(block, table), rows, table, console.width)
+            given = widths(columns, rows, table, console.width)
             grid = Grid(box=None, pad_edge=False, padding=(0, GUTTER, 0, 0), title_justify="left", title_style="bold")
             grid.title = Text(_printable(block_title(table, block), console))
-            for column in columns:
+            for column, width in zip(columns, given, strict=True):
                 heading = Text(_printable(column.heading(table.metric), console))
                 justify: JustifyMethod = "right" if column.format.right else "left"
-                least = needed(column, rows, table) if fits else None
-                grid.add_column(heading, justify=justify, overflow="fold", min_width=least)
+                grid.add_column(heading, justify=justify, overflow="fold", width=width)
             for row in rows:
                 texts = (_printable(column.text(row, table).replace("`", ""), console) for column in columns)
                 styles = (STYLES.get(column.style(row), "") for column in columns)
@@ -143,18 +143,32 @@ def _change_text(row: RowChange, places: int) -> str:
     return number(row.change, places, signed=True) + limits
 
 
-def fitting(columns: Sequence[Column], rows: Sequence[Row], table: Table, width: int) -> tuple[list[Column], bool]:
-    """The columns that fit into ``width``, lowest priority left out first, and whether they do.
-
-    Where even those of priority 0 do not, they are all kept, and their cells wrap.
-    """
+def fitting(columns: Sequence[Column], rows: Sequence[Row], table: Table, width: int) -> list[Column]:
+    """The columns that fit into ``width``, lowest priority left out first; those of priority 0 are kept in any case."""
     kept = list(columns)
     while True:
-        fits = sum(needed(column, rows, table) + GUTTER for column in kept) <= width + GUTTER
         lowest = max(column.priority for column in kept)
-        if fits or lowest == 0:
-            return kept, fits
+        if sum(needed(column, rows, table) + GUTTER for column in kept) <= width or lowest == 0:
+            return kept
         kept = [column for column in kept if column.priority < lowest]
+
+
+def widths(columns: Sequence[Column], rows: Sequence[Row], table: Table, width: int) -> list[int | None]:
+    """Characters for each column: what it needs, and as many as are left of what it could use, narrow columns first.
+
+    ``None`` for all, so that rich wraps numbers too, where even what they need is more than ``width``.
+    """
+    given = [needed(column, rows, table) for column in columns]
+    left = width - sum(given) - GUTTER * len(columns)
+    if left < 0:
+        return [None] * len(columns)
+    wanted = [
+        max(len(column.heading(table.metric)), *(len(column.text(row, table)) for row in rows)) for column in columns
+    ]
+    for index in sorted(range(len(columns)), key=lambda index: wanted[index]):
+        more = min(wanted[index] - given[index], left)
+        given[index], left = given[index] + more, left - more
+    return list(given)
 
 
 def needed(column: Column, rows: Sequence[Row], table: Table) -> int:

@@ -88,7 +88,10 @@ def summary(tables: Sequence[Table]) -> str:
             "not resolved": "No refiner helps detectably",
         }[found[0]]
     n_gain, n_loss = found.count("gain"), found.count("loss")
-    said = f"A refiner helps detectably in {n_gain or 'none'} of {n_tested} tables"
+    if n_gain:
+        said = f"A refiner helps detectably in {n_gain} of {n_tested} tables"
+    else:
+        said = "No refiner helps detectably" + (f" in any of {n_tested} tables" if n_tested > 1 else "")
     return said + (f"; in {n_loss} every refiner hurts" if n_loss else "")
 
 

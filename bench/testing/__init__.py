@@ -92,6 +92,8 @@ def _check(kind: str, cls: Any, clauses: Any, benches: Iterable[Callable[[], Any
         with undisturbed(), watched() as watch:
             for make in benches:
                 violations += _run(clauses.CHECKS, make)
+                if any(violation.clause == "budget" for violation in violations):  # the next would take as long
+                    break
         violations += outside_effects(watch, done)
     if violations:
         raise ConformanceError(f"{kind} {getattr(cls, 'name', cls.__name__)!r}", violations)

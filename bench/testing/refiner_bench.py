@@ -20,7 +20,7 @@ from bench.testing.violations import Stop, Violation, limited, reporting
 N_SOURCE, N_TARGET = 6, 5
 TOY_STEPS = 2
 CALL_SECONDS = 30.0
-"""Longest a fit to the toy images, or refining them, may take: what takes longer does not look at its budget."""
+"""CPU time that a fit to the toy images, or refining them, may take: what takes longer does not look at its budget."""
 LOOP_FIX = "end every loop"
 LABELS_FIX = "name label columns of the source in `reads` (optional ones may be missing); the target has none"
 OUTPUT_FIXES = {

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from PIL import Image
 
+from bench.galleries import FOLDER, Gallery, Shown, Strip, file_names, write_gallery
 from bench.report import write_report
 from browser import chromium
 
@@ -107,3 +109,17 @@ def test_prints_without_filter_and_with_every_table(open_page, page_file):
     seen.page.emulate_media(media="print")
     assert not seen.page.locator(".filter").is_visible()
     assert seen.page.locator("table.rows:visible").count() == 3
+
+
+def test_pictures_are_shown_without_asking_for_them(open_page, make_records, tmp_path):
+    of = Shown(pair="digits", task="classification", model="light_cnn", recipe="strong", budget="light")
+    (file,) = [name for name in file_names(of) if name.endswith("-source.webp")]
+    (tmp_path / FOLDER).mkdir()
+    Image.new("RGB", (144, 300), (200, 30, 30)).save(tmp_path / FOLDER / file)
+    strip = Strip(name="source", file=file, width=144, height=300, rows=(0, 1))
+    write_gallery(tmp_path, Gallery(suite="quick", of=of, redistributable=True, strips=(strip,)))
+    seen = open_page(write_report(make_records({("source", ""): 0.7}), tmp_path).html, 400)
+    assert seen.page.evaluate("[...document.images].map((image) => image.naturalWidth)") == [144]
+    assert seen.complaints == []
+    assert [request for request in seen.requests if not request.startswith("data:")] == [seen.own]
+    assert seen.overflow() <= 0

@@ -51,6 +51,9 @@ def measurement(record, kind, refiner, values, flags=(), **changes):
                 "reference": "identity: the same scenes unrefined",
                 "metric": "accuracy",
                 "n_images": "500",
+                "outlines": "foreground",
+                "score_flagged_below": "80 %",
+                "edges_flagged_below": "45 %",
             },
             "domain_gap": {
                 "encoder": "tf_efficientnet_lite0",
@@ -75,6 +78,7 @@ def measured(quick_records):
             "score_kept_identity": quantity(100.0, 0.0),
             "edges_kept": Quantity.not_measurable("no masks, boxes or depth"),
             "similarity": Quantity.not_measurable("no masks"),
+            "to_truth": Quantity(value=31.4, unit="levels"),
         }
         gap = {
             "kid_before": quantity(1.2, 0.1, ""),
@@ -100,6 +104,7 @@ def test_a_row_shows_what_was_measured_of_its_images_in_every_arm_that_trains_on
         "judge's score kept, % [95 %]": "96 [94, 98] (identity 100)",
         "label edges kept, % [95 %]": "not measurable: no masks, boxes or depth",
         "foreground SSIM [95 %]": "not measurable: no masks",
+        "off the truth, levels": "31.4",
         "domain gap, KID [95 %]": "1.20 [1.10, 1.30] → 0.30 [0.20, 0.40]",
     }
     for arm in ("source_refined", "refined_hybrid@50"):

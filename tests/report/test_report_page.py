@@ -69,6 +69,27 @@ def test_the_finding_comes_before_everything_else(page):
     assert body.index("Refining with <code>fda:beta=0.05</code> gains +") < body.index("<table")
 
 
+def test_the_page_sums_up_its_tables(make_records, tmp_path):
+    gains, nothing, loss = (
+        make_records({("source", ""): 0.7, ("refined", "fda"): accuracy}, seed_spread=0.005)
+        for accuracy in (0.8, 0.701, 0.6)
+    )
+
+    def summed_up(name, *tables):
+        records = []
+        for place, of_table in enumerate(tables):
+            for record in of_table:
+                cell = record.cell.model_copy(update={"pair": f"pair{place}"})
+                records.append(record.model_copy(update={"cell": cell}))
+        return Outline(write_report(records, tmp_path / name, figures=False).html.read_text()).headings[0][1]
+
+    assert summed_up("a", nothing) == "No refiner helps detectably"
+    assert summed_up("b", loss) == "Refining the synthetic images hurts"
+    assert summed_up("c", gains, nothing, nothing) == "A refiner helps detectably in 1 of 3 tables"
+    assert summed_up("d", nothing, nothing) == "No refiner helps detectably in any of 2 tables"
+    assert summed_up("e", gains, loss) == "A refiner helps detectably in 1 of 2 tables; in 1 every refiner hurts"
+
+
 def test_headings_rows_and_columns_are_marked_up(page):
     outline = Outline(page)
     levels = [level for level, _ in outline.headings]

@@ -7,9 +7,10 @@ import io
 import pytest
 from rich.console import Console
 
+from bench.report.columns import columns_of
 from bench.report.frame import cell_frame
-from bench.report.leaderboard import leaderboard
-from bench.report.terminal import print_report
+from bench.report.leaderboard import BLOCKS, leaderboard
+from bench.report.terminal import GUTTER, fitting, needed, print_report, widths
 
 
 def printed(records, width, **options):
@@ -42,6 +43,19 @@ def test_no_number_is_cropped(quick_records, width):
     for text in ("sourcee", "…"):
         assert text not in narrow
     assert narrow.count("[") == narrow.count("]")
+
+
+@pytest.mark.parametrize("width", range(94, 131, 3))
+def test_no_column_is_cropped_where_all_fit(quick_records, width):
+    (table,) = leaderboard(cell_frame(quick_records))[:1]
+    for block in BLOCKS:
+        rows = table.block(block)
+        columns = fitting(columns_of(block, table), rows, table, width)
+        given = widths(columns, rows, table, width)
+        if None in given:  # numbers wrap then
+            continue
+        assert sum(given) + GUTTER * len(given) <= width
+        assert all(room >= needed(column, rows, table) for room, column in zip(given, columns, strict=True))
 
 
 def test_plain_text_where_there_is_no_terminal(quick_records):

@@ -130,12 +130,19 @@ def whole(shots: list[Shot], *, with_depth: bool) -> Listing:
     )
 
 
-def crops(shots: list[Shot], object_ids: tuple[int, ...] = ()) -> Listing:
-    """A crop of every object that is visible enough (all objects, or those of ``object_ids``)."""
+def crops(shots: list[Shot], object_ids: tuple[int, ...] = (), *, of_scene: bool = False) -> Listing:
+    """A crop of every object that is visible enough.
+
+    Parameters
+    ----------
+    object_ids: of these objects alone; empty for all.
+    of_scene: of each scene's own object alone, the one of its number (the test scenes of LM).
+    """
     found = []
     for shot in shots:
         for index, obj in enumerate(shot.objects):
             wanted = not object_ids or obj["obj_id"] in object_ids
+            wanted &= not of_scene or obj["obj_id"] == int(shot.masks.parent.name)
             if wanted and obj["visib_fract"] >= LEAST_VISIBLE_OF_CROP:
                 left, top, width, height = obj["bbox_obj"]
                 side = max(1, round(CROP_FACTOR * max(width, height)))

@@ -39,6 +39,14 @@ CAMVID_JPEG88 = Download(
     licence=_CAMVID_TERMS,
     citation=_CAMVID_CITATION,
 )
+CARLA = Download(
+    name="carla",
+    url="",
+    inside="",
+    n_bytes=18_712_171,
+    licence="4 frames GPL-2.0 (CarlaScapes), 13 frames none stated (course material): do not redistribute",
+    citation="A. Dosovitskiy et al.: CARLA: An open urban driving simulator. CoRL 2017.",
+)
 KITCHEN = Download(
     name="kitchen",
     url="https://github.com/andyzeng/tsdf-fusion-python/archive/3f22a940d90f684145b1f29b1feaa92e09eb1db6.tar.gz",
@@ -64,7 +72,7 @@ CARDS = Download(
         "GitHub, 2018."
     ),
 )
-DOWNLOADS = {download.name: download for download in (LINEMOD, CAMVID, CAMVID_JPEG88, KITCHEN, CARDS)}
+DOWNLOADS = {download.name: download for download in (LINEMOD, CAMVID, CAMVID_JPEG88, CARLA, KITCHEN, CARDS)}
 
 
 def download_of(name: str) -> Download:

@@ -1,31 +1,21 @@
 """Pair ``linemod`` on the real set, where the checkout has it beside itself (../shared/data/linemod)."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from bench.api import Limits, UserError
-from bench.data.downloads import fetch
 from bench.data.real.linemod import Linemod, Params
 from bench.data.real.public import LINEMOD
 from bench.data.splits import check_disjoint, content_hash
 from bench.registry import Registry
 
-MIRROR = Path(__file__).parents[4] / "shared" / "data" / "linemod"
 FEW = Limits(source_images=300, target_images=200, test_images=150)
 SIZE = (64, 64)
 
 
 @pytest.fixture(scope="module")
-def _fetched(tmp_path_factory):
-    if not MIRROR.is_dir():
-        pytest.skip(f"the LineMod crops are not in {MIRROR}")
-    root = tmp_path_factory.mktemp("data")
-    fetch(LINEMOD, root, str(MIRROR))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REALGAIN_DATA", str(root))
-        yield
+def _fetched(fetched):
+    fetched(LINEMOD, "linemod")
 
 
 @pytest.fixture(scope="module")

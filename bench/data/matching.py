@@ -1,0 +1,139 @@
+"""Bringing a user's folders together: one list of classes, one plausible range of depths, and words to print of each.
+
+Sides are listings by name: ``source``, ``target`` and, where it is a folder of its own, ``target test``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from bench.data.imageset import DataError
+from bench.data.listing import Listing, with_classes
+
+SAMPLED = 16
+PLAUSIBLE_M = (0.05, 300.0)
+"""Median depths of photographs, whatever the camera looks at."""
+FAR_M = (2.0, 5.0, 10.0, 20.0, 50.0, 80.0, 120.0, 250.0, 700.0)
+NEAR_SHARE = 0.01
+Sides = Mapping[str, Listing]
+
+
+def matched(sides: Sides, asked: str) -> dict[str, Listing]:
+    """All sides in the source's list of classes, in its order.
+
+    Parameters
+    ----------
+    asked: classes that count, as ``car+person``; all of the source's if empty.
+
+    Raises
+    ------
+    DataError: a class of the target that the source has not, one asked for that it has not, or no image left.
+    """
+    known = sides["source"].class_names
+    wanted = _asked(asked, known)
+    names = tuple(name for name in known if not wanted or _words(name) in wanted)
+    place = {_words(name): i for i, name in enumerate(names)}
+    found = dict(sides)
+    for side, listing in sides.items():
+        if not listing.class_names:
+            continue
+        unknown = [name for name in listing.class_names if _words(name) not in place]
+        if unknown and not wanted:
+            missing = [n for n in names if _words(n) not in set(map(_words, listing.class_names))]
+            raise DataError(
+                f"{side} has the class {', '.join(map(repr, unknown[:5]))}, which the source has not (only the "
+                f"source has: {', '.join(map(repr, missing[:5])) or 'none'}); rename it, or say which classes "
+                f"count with --classes {'+'.join(n for n in names if n not in missing) or 'A+B'}"
+            )
+        ids = np.array([place.get(_words(name), -1) for name in listing.class_names], np.int64)
+        changed = with_classes(listing, names, ids)
+        if not changed.n_images:
+            raise DataError(f"{side} has no image of the classes {', '.join(names)}; name others with --classes")
+        absent = sorted(set(names) - {names[i] for i in ids if i >= 0})
+        if absent:
+            changed = replace(changed, notes=(*changed.notes, f"no {', '.join(absent)} here"))
+        found[side] = changed
+    return found
+
+
+def depth_range_m(sides: Sides, folders: Mapping[str, Path], asked: str) -> tuple[float, float]:
+    """Nearest and farthest depth: as asked (``0.5+20``), otherwise from a sample of the source's.
+
+    Raises
+    ------
+    DataError: a median that no camera sees, or that the source's range does not hold: another unit, most likely.
+    """
+    known = {side: _sampled_depth_m(listing) for side, listing in sides.items() if "depth_m" in listing.pixels}
+    if asked:
+        near, far = map(float, asked.split("+"))
+    else:
+        reach = float(np.quantile(known["source"], 0.98))
+        far = next((step for step in FAR_M if step >= reach), FAR_M[-1])
+        near = far * NEAR_SHARE
+    low, high = max(PLAUSIBLE_M[0], near), min(PLAUSIBLE_M[1], far)
+    for side, depth_m in known.items():
+        median = float(np.median(depth_m))
+        if not low <= median <= high:
+            option = "--depth-unit" if side == "source" else "--target-depth-unit"
+            why = "any camera" if side == "source" else f"the source reaches {far:g} m"
+            raise DataError(
+                f"{folders[side]}: the median depth would be {median:.4g} m, and {low:.3g} to {high:.3g} m is "
+                f"plausible ({why}); correct {option} (mm, cm, m or 1/256m) or --depth-range"
+            )
+    return near, far
+
+
+def _words(name: str) -> str:
+    """What of a class name counts when names are matched."""
+    return re.sub(r"[\s_\-]+", " ", name).strip().lower()
+
+
+def _asked(asked: str, known: tuple[str, ...]) -> set[str]:
+    wanted = {_words(name) for name in asked.split("+") if name}
+    unknown = wanted - set(map(_words, known))
+    if unknown:
+        raise DataError(
+            f"--classes asks for {sorted(unknown)[0]!r}, which the source has not; it has: {', '.join(known)}"
+        )
+    return wanted
+
+
+def _sampled(n_images: int, n: int = SAMPLED) -> np.ndarray:
+    """At most ``n`` places, evenly spread."""
+    return np.unique(np.linspace(0, n_images - 1, min(n, n_images)).round().astype(int))
+
+
+def sample_sizes(listing: Listing) -> np.ndarray:
+    """``(n, 2)`` native widths and heights of some images."""
+    return np.array([listing.size(int(i)) for i in _sampled(listing.n_images, 64)])
+
+
+def _sampled_depth_m(listing: Listing) -> np.ndarray:
+    """Known depths of some maps, thinned."""
+    maps = [listing.pixels["depth_m"](int(i)) for i in _sampled(listing.n_images)]
+    known = np.concatenate([depth_m[depth_m > 0][:: 1 + depth_m.size // 10_000] for depth_m in maps])
+    if not known.size:
+        raise DataError(f"{listing.names[0]} and {len(maps) - 1} others have no known depth (all 0); check the files")
+    return known
+
+
+def described(listing: Listing) -> str:
+    """``COCO, 640 images of 640×380, 5 classes (car, …), 4,395 boxes; note``."""
+    sizes = Counter(map(tuple, sample_sizes(listing).tolist()))
+    (width, height), n_same = sizes.most_common(1)[0]
+    mixed = "" if n_same == sizes.total() else " and other sizes"
+    words = [listing.format, f"{listing.n_images:,} images of {width}×{height}{mixed}"]
+    if listing.class_names and listing.labels:
+        shown = ", ".join(listing.class_names[:8]) + (", …" if len(listing.class_names) > 8 else "")
+        words.append(f"{len(listing.class_names)} classes ({shown})")
+    if listing.box_class is not None:
+        words.append(f"{sum(map(len, listing.box_class)):,} boxes")
+    if not listing.labels:
+        words.append("no labels")
+    return ", ".join(words) + "".join(f"; {note}" for note in listing.notes)
