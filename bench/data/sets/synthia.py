@@ -48,11 +48,11 @@ def read_classes(path: Path) -> np.ndarray:
     DataError: no PNG of 16 bits and three channels, or a damaged one.
     """
     with opened(path) as image:
-        layouts = {part.args for part in image.tile}  # type: ignore[attr-defined]
+        layouts = {part.args for part in image.tile}
         if layouts != {"RGB;16B"}:
             raise DataError(
                 f"{path} is stored as {', '.join(map(str, layouts))}; a label has three channels of 16 bits"
             )
         # Pillow keeps the first byte of each big-endian value; told that they are little-endian, it keeps the other.
-        image.tile = [part._replace(args="RGB;16L") for part in image.tile]  # type: ignore[attr-defined]
+        image.tile = [part._replace(args="RGB;16L") for part in image.tile]
         return np.asarray(image)[..., 0]
