@@ -292,7 +292,7 @@ class _TableBuilder:
             space=table.space,
             batch_size=table.budget.batch_size,
             inputs=table.space.inputs,
-            ms_per_image=self.model.ms_per_image,
+            ms_per_image=self.model.ms_at(self.counts["pixels"]),
         )
 
     def _add(self, kind: str, label: str, spec: Frozen, inputs: dict[str, str]) -> str:
@@ -369,7 +369,7 @@ class _TableBuilder:
             labels=table.task.labels,
             inputs=table.space.inputs,
             optimiser=self.model.optimiser,
-            ms_per_image=self.model.ms_per_image,
+            ms_per_image=self.model.ms_at(self.counts["pixels"]),
             checkpoints=0 if arm.has_target_labels else table.checkpoints,
         )
         name = " ".join(filter(None, [str(arm), variant]))
