@@ -274,7 +274,8 @@ class ModelSpec:
     """A network that a task can train, and what planning must know of it without building it.
 
     ``batch_norm`` is ``None`` where only building tells (any timm name); then the arm ``adabn`` is checked at run time.
-    ``ms_per_image`` is a prior for the dry run's estimate: one training step on one CPU core, divided by the batch.
+    ``ms_per_image`` is a prior for the dry run's estimate: one training step on one CPU core, divided by the batch; at
+    images of ``at_pixels`` (0: at whatever size the task's pairs ship).
     ``bundled`` says whether ``pretrained=bundled`` has weights for it.
     """
 
@@ -284,6 +285,11 @@ class ModelSpec:
     summary: str
     optimiser: Optimiser = ADAMW
     bundled: bool = False
+    at_pixels: int = 0
+
+    def ms_at(self, n_pixels: int) -> float:
+        """The prior for images of another size."""
+        return self.ms_per_image * (n_pixels / self.at_pixels if self.at_pixels else 1.0)
 
 
 class ModelParams(Frozen):

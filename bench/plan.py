@@ -250,7 +250,7 @@ class _TableBuilder:
         The judge has seen labelled target images, so nothing but reports may read its answers.
         """
         table, metric = self.table, self.table.task.metrics[0]
-        has_labels = table.is_scored
+        has_labels = table.is_scored and self.counts["target_train_labelled"] > 0
         arm: Literal["oracle", "source"] = "oracle" if has_labels else "source"
         has_look = has_labels and "in_target_look" in table.pair.source_labels
         look: Look = "in_target_look" if has_look else "image"
@@ -292,7 +292,7 @@ class _TableBuilder:
             space=table.space,
             batch_size=table.budget.batch_size,
             inputs=table.space.inputs,
-            ms_per_image=self.model.ms_per_image,
+            ms_per_image=self.model.ms_at(self.counts["pixels"]),
         )
 
     def _add(self, kind: str, label: str, spec: Frozen, inputs: dict[str, str]) -> str:
@@ -369,7 +369,7 @@ class _TableBuilder:
             labels=table.task.labels,
             inputs=table.space.inputs,
             optimiser=self.model.optimiser,
-            ms_per_image=self.model.ms_per_image,
+            ms_per_image=self.model.ms_at(self.counts["pixels"]),
             checkpoints=0 if arm.has_target_labels else table.checkpoints,
         )
         name = " ".join(filter(None, [str(arm), variant]))

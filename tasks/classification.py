@@ -30,12 +30,25 @@ if TYPE_CHECKING:
 _MODELS = {
     spec.name: spec
     for spec in (
-        ModelSpec("light_cnn", batch_norm=True, ms_per_image=0.15, summary="four convolutions, sized for one CPU core"),
-        ModelSpec("pixelda_mnist", batch_norm=False, ms_per_image=0.66, summary="PixelDA's MNIST tower"),
+        ModelSpec(
+            "light_cnn",
+            batch_norm=True,
+            ms_per_image=0.15,
+            at_pixels=32 * 32,
+            summary="four convolutions, sized for one CPU core",
+        ),
+        ModelSpec(
+            "pixelda_mnist",
+            batch_norm=False,
+            ms_per_image=0.66,
+            at_pixels=32 * 32,
+            summary="PixelDA's MNIST tower",
+        ),
         ModelSpec(
             BUNDLED_MODEL,
             batch_norm=True,
             ms_per_image=3.3,
+            at_pixels=32 * 32,
             summary="timm's EfficientNet-Lite0; has pretrained=bundled",
             bundled=True,
         ),

@@ -72,11 +72,11 @@ def in_passing(page: Path) -> list[str]:
 
 
 def to_run(page: Path) -> list[str]:
-    """The commands of a page's blocks, quick enough for a test."""
+    """The commands of a page's blocks, each once, quick enough for a test."""
     commands = [command for block in blocks(page) if block.runs for command in block.commands]
     commands = [c for c in commands if c.startswith("python ") and not re.search(r"\b[A-Z][A-Z_]{2,}\b", c)]
     smoke = [re.sub(rf"(run |plan |results/(?:local/)?)(?:{SLOW_SUITES})\b", r"\1smoke", c) for c in commands]
-    return [command.replace("--n 100", "--n 1") for command in smoke]
+    return list(dict.fromkeys(command.replace("--n 100", "--n 1") for command in smoke))
 
 
 def name(page: Path) -> str:

@@ -213,16 +213,17 @@ def test_minimal_detectable_gain_is_seen_four_times_in_five(n_seeds, n_tests):
     assert 0.77 <= seen.mean() <= 0.83
 
 
-def test_a_table_resolves_its_minimal_detectable_gain():
-    """All but one of six rows are null; the printed gain, averaged over tables, is seen in about four of five."""
-    rng = np.random.default_rng(0)
-    tables = [table(rng.normal(size=(7, 5)), rng=rng) for _ in range(300)]
+@pytest.mark.parametrize("n_seeds", [3, 5, 10])
+def test_a_table_resolves_its_minimal_detectable_gain(n_seeds):
+    """All but one of six rows are null; the printed gain, averaged over tables, is seen in 80 ± 3 % of them."""
+    rng = np.random.default_rng(n_seeds)
+    tables = [table(rng.normal(size=(7, n_seeds)), rng=rng) for _ in range(700)]
     gain = np.mean([compared(arms).minimal_detectable_gain for arms in tables])
     for arms in tables:
         arms[1] += gain
     seen = np.mean([compared(arms).comparisons["0"].p < 0.05 / 6 for arms in tables])
-    print(f"\ngain {gain:.2f}, power {seen:.3f}")
-    assert 0.72 <= seen <= 0.9
+    print(f"\nS={n_seeds}: gain {gain:.2f}, power {seen:.3f}")
+    assert 0.77 <= seen <= 0.83
 
 
 def test_a_leaderboard_is_tested_in_a_blink():

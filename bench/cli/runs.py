@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from bench.cli import own_options as own
 from bench.cli.options import (
     EXIT_INCOMPLETE,
     EXIT_INTERRUPTED,
+    EXIT_USER,
     ModelOption,
     OutOption,
     PluginOption,
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from bench.plan import Plan
     from bench.records import Record
     from bench.runner import Outcome
-    from bench.store import Store
+    from bench.store import Entry, Store
     from bench.suite import Suite
 
 DEFAULT_SUITE = "quick"
@@ -128,6 +130,13 @@ def run(
 
         listener = display(console, plan, verbose, quiet, on_tables)
         least = time_limit or timings.LEAST_LIMIT_SECONDS
+        if source or target:
+            reading = _only_reading(plan)
+            quietly = display(console, reading, False, True, on_tables)
+            reader = Runner(reading, kept, executor, quietly, results / "reading", least)
+            if reader.run().failures:
+                raise typer.Exit(EXIT_USER)
+            _print_counts(reader.entries.values(), console)
         runner = Runner(plan, kept, executor, listener, results, least)
         with listener:
             outcome = runner.run()
@@ -299,6 +308,18 @@ def _print_own(plan: Plan, console: Console) -> None:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     if not plan.cells:
         console.print("The target has no labels: refined sets are made, and gains cannot be measured.")
+
+
+def _only_reading(plan: Plan) -> Plan:
+    """The part that reads both folders: done before anything is trained, so that a broken file costs no time."""
+    reading = {job.id: job for job in plan.jobs.values() if job.kind == "prepare"}
+    return replace(plan, jobs=reading, cells=(), products=())
+
+
+def _print_counts(read: Iterable[Entry], console: Console) -> None:
+    counts = {split: n_images for entry in read for split, n_images in entry.meta["counts"].items()}
+    words = [f"{n_images:,} {split.replace('_', ' ')}" for split, n_images in counts.items()]
+    console.print(f"images: {', '.join(words)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_without_scores(

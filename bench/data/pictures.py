@@ -34,17 +34,15 @@ def opened(path: Path) -> Iterator[ImageFile.ImageFile]:
     try:
         with Image.open(path) as image:
             yield image
+    except (DataError, PermissionError):
+        raise
     except FileNotFoundError:
         raise DataError(f"{path} does not exist; add the file, or remove what refers to it") from None
     except UnidentifiedImageError:
         if path.stat().st_size == 0:
             raise DataError(f"{path} is empty (0 bytes); write the image again, or remove it") from None
         raise DataError(f"{path} is no image that can be read; write it again as PNG or JPEG, or remove it") from None
-    except PermissionError:
-        raise
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow raises SyntaxError for a damaged PNG chunk
-        if isinstance(error, DataError):
-            raise
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # SyntaxError: damaged PNG chunks
         reason = str(error).split("\n")[0]
         raise DataError(f"{path} cannot be decoded ({reason}): write the image again, or remove it") from None
 

@@ -9,7 +9,8 @@ the primary metric in its printed unit; the fields of :class:`bench.records.Cost
 
 Columns that hold objects: ``metrics`` (printed value by ``name [unit]``), ``contributions`` and ``groups`` (arrays, one
 entry a test image), ``per_image`` (statistics by name, packed), ``pair_info``, ``seeds`` (as text: they have 64 bits),
-``versions`` and ``environment``. A failed cell has none of the results.
+``versions``, ``environment`` and ``selection`` (of checkpoints, where a suite asks for it). A failed cell has none of
+the results.
 """
 
 from __future__ import annotations

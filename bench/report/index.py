@@ -28,7 +28,7 @@ statistics. `python -m bench report results/SUITE` builds the leaderboards again
 `python -m bench report --index results` this page.
 
 ▲ a refiner gains detectably over the same synthetic images unrefined, ▼ every refiner loses, ○ no gain is resolved.
-How to read a leaderboard: [docs/protocol.md](../docs/protocol.md).
+How to read a leaderboard: [docs/reading.md](../docs/reading.md); why it is so: [docs/protocol.md](../docs/protocol.md).
 """
 
 

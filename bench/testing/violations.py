@@ -63,26 +63,24 @@ def reporting(done: str, labels_fix: str, methods: str) -> Iterator[None]:
     """
     try:
         yield
+    except Stop:
+        raise
     except NetworkRefused as error:
         raise Stop(network(done, error.address)) from error
     except KeyError as error:
         column = error.args[0] if error.args else None
         if column not in COLUMNS:
             raise Stop(_raised(done, methods, error)) from error
-        raise Stop(
-            Violation("labels", done, f"it read the column {column!r}, which it is not given", labels_fix)
-        ) from error
+        found = f"it read the column {column!r}, which it is not given"
+        raise Stop(Violation("labels", done, found, labels_fix)) from error
     except (Exception, SystemExit) as error:
-        if isinstance(error, Stop):
-            raise
         raise Stop(_raised(done, methods, error)) from error
 
 
 def _raised(done: str, methods: str, error: BaseException) -> Violation:
     where = _place(traceback.extract_tb(error.__traceback__))
-    return Violation(
-        "raises", done, f"it raised {type(error).__name__}: {one_line(error)}{where}", f"{methods} must work here"
-    )
+    found = f"it raised {type(error).__name__}: {one_line(error)}{where}"
+    return Violation("raises", done, found, f"{methods} must work here")
 
 
 @contextmanager

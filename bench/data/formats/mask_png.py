@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -107,7 +108,9 @@ def _classes(root: Path, files: tuple[Path, ...], other: Path | None) -> tuple[C
     if table := class_table(root, files):
         return table, ""
     if other is None:
-        return numbered(_pairs(root, files)[1]), "no classes.txt names the classes: they are the ids in the masks"
+        return numbered(
+            tuple(_pairs(root, files)[1])
+        ), "no classes.txt names the classes: they are the ids in the masks"
     return _classes(other, files_below(other), None)[0], f"no classes.txt: ids mean what they mean in {other.name}"
 
 
@@ -148,7 +151,8 @@ def _of_csv(path: Path) -> ClassTable:
     return ClassTable(tuple(row["name"] for row in rows), tuple(values), in_colours)
 
 
-def numbered(paths: list[Path]) -> ClassTable:
+@lru_cache(maxsize=8)
+def numbered(paths: tuple[Path, ...]) -> ClassTable:
     """Classes called by the ids that the masks hold, all of which are read."""
     found: list[set[int]] = [set() for _ in paths]
     for_each(lambda i: found[i].update(np.flatnonzero(np.bincount(read_ids(paths[i]).ravel())).tolist()), len(paths))

@@ -1,9 +1,9 @@
 """KITTI (Geiger et al. 2013) in Eigen et al.'s split, with the annotated depth of Uhrig et al. 2017.
 
-    raw         {date}/{date}_drive_{id}_sync/image_02/data/0000000005.png                (or below raw/)
-    depth       {train,val}/{date}_drive_{id}_sync/proj_depth/groundtruth/image_02/0000000005.png      (at any depth)
-                16-bit PNG, depth_m = value / 256, 0 = unknown
-    lists       eigen_train_files.txt, eigen_test_files.txt                               (anywhere; several forms)
+    raw         {date}/{date}_drive_{id}_sync/image_02/data/0000000005.png                     (or below raw/)
+    depth       {train,val}/{date}_drive_{id}_sync/proj_depth/groundtruth/image_02/0000000005.png
+                (or below data_depth_annotated/): 16-bit PNG, depth_m = value / 256, 0 = unknown
+    lists       eigen_train_files.txt, eigen_test_files.txt                                    (or below splits/)
 
 A line of a list is a path (``2011_09_26/2011_09_26_drive_0002_sync/image_02/data/0000000069.png``, a second path behind
 it) or ``2011_09_26/2011_09_26_drive_0002_sync 69 l``. The official depth begins with a drive's fifth frame, so 652 of
@@ -27,7 +27,7 @@ CITATION = (
     "A. Geiger et al. Vision meets Robotics. IJRR 2013; J. Uhrig et al. Sparsity Invariant CNNs. 3DV 2017; "
     "D. Eigen et al. Depth Map Prediction from a Single Image. NIPS 2014."
 )
-EXPECTED = ("**/eigen_test_files.txt", "**/*_sync/image_02/data", "**/proj_depth/groundtruth/image_02")
+EXPECTED = ("**/eigen_test_files.txt", "**/*_sync/image_02", "**/*_sync/proj_depth")
 SPLITS = ("train", "test")
 METRES_PER_STEP = 1 / 256
 _PATH = re.compile(r"(\d{4}_\d\d_\d\d)/(\1_drive_\d{4}_sync)/image_0([23])/data/(\d+)\.(?:png|jpg)")
@@ -40,14 +40,7 @@ def listing(root: Path, split: str) -> Listing:
     images = [_image(root, frame) for frame in frames]
     if split == "train":
         return of_images(TITLE, root, tuple(images), tuple(images))
-    depths = {
-        (path.parts[-5], path.parts[-2], int(path.stem)): path
-        for path in root.glob("**/proj_depth/groundtruth/image_0[23]/*.png")
-    }
-    found = [
-        (image, depths.get((drive, f"image_0{camera}", number)))
-        for image, (_, drive, camera, number) in zip(images, frames, strict=True)
-    ]
+    found = [(image, _depth(root, frame)) for image, frame in zip(images, frames, strict=True)]
     kept = [(image, depth) for image, depth in found if depth is not None]
     if not kept:
         raise DataError(
@@ -64,11 +57,9 @@ def listing(root: Path, split: str) -> Listing:
 
 def _frames(root: Path, name: str) -> list[tuple[str, str, str, int]]:
     """Date, drive, camera and number of each line of a list."""
-    lists = sorted(root.glob(f"**/{name}"))
+    lists = [path for path in (root / name, root / "splits" / name) if path.is_file()]
     if not lists:
-        raise DataError(
-            f"{root} has no {name}, the list of Eigen's split; put it anywhere below the folder (docs/sets.md)"
-        )
+        raise DataError(f"{root} has no {name}, the list of Eigen's split; put it there (docs/sets.md)")
     frames = []
     for number, line in enumerate(lists[0].read_text().splitlines(), 1):
         if not line.strip():
@@ -94,3 +85,13 @@ def _image(root: Path, frame: tuple[str, str, str, int]) -> Path:
     raise DataError(
         f"{root} lacks {date}/{drive}/image_0{camera}/data/{number:010d}.png, which the list names; unpack that drive"
     )
+
+
+def _depth(root: Path, frame: tuple[str, str, str, int]) -> Path | None:
+    _, drive, camera, number = frame
+    for above in (root, root / "data_depth_annotated"):
+        for part in ("train", "val"):
+            folder = above / part / drive / "proj_depth" / "groundtruth" / f"image_0{camera}"
+            if (path := folder / f"{number:010d}.png").is_file():
+                return path
+    return None

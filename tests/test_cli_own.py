@@ -1,0 +1,44 @@
+"""One command on one's own two folders, as a user types it."""
+
+import own_folders as folders
+
+
+def own(cli, *more):
+    return cli("run", "--task", "classification", "--source", "renders", "--target", "photos", *more)
+
+
+def test_two_folders_and_nothing_else(cli, tmp_path):
+    folders.write_class_folders(tmp_path / "renders", 12)
+    folders.write_class_folders(tmp_path / "photos", 16, seed=5)
+    done = own(cli, "--train-steps", "1", "--seeds", "1", "--refiner", "histogram", "--budget", "light")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "source: class folders, 12 images of 48×32, 2 classes (car, traffic light)" in done.stdout
+    assert "images: 11 source train, 1 source val, " in done.stdout
+    assert (tmp_path / "results/local/renders-photos-classification/leaderboard.md").is_file()
+    again = cli("run", "results/local/renders-photos-classification/suite.yaml")
+    assert again.returncode == 0, again.stderr
+    assert "0 done now" in " ".join(again.stdout.split())
+
+
+def test_a_broken_photograph_ends_the_run_before_anything_is_trained(cli, tmp_path):
+    folders.write_class_folders(tmp_path / "renders", 6)
+    folders.write_photos(tmp_path / "photos", 6)
+    folders.save(folders.picture(3, (300, 200)), tmp_path / "photos" / "IMG_0003.jpg")
+    photo = tmp_path / "photos" / "IMG_0003.jpg"
+    photo.write_bytes(photo.read_bytes()[:-500])
+    done = own(cli)
+    assert done.returncode == 2
+    assert "IMG_0003.jpg cannot be decoded" in done.stdout
+    assert "write the image again, or remove it" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_wrong_requests_are_one_line(cli, tmp_path):
+    folders.write_class_folders(tmp_path / "renders", 6)
+    (tmp_path / "photos").mkdir()
+    empty = own(cli)
+    assert (empty.returncode, empty.stdout) == (2, "")
+    assert empty.stderr.count("\n") == 1
+    assert "photos is an empty folder; put images into it" in empty.stderr
+    assert "there is no --target" in cli("run", "--task", "depth", "--source", "renders").stderr
+    assert "name a suite, or your own folders" in cli("run", "smoke", "--source", "a", "--target", "b").stderr
