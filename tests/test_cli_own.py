@@ -42,3 +42,13 @@ def test_wrong_requests_are_one_line(cli, tmp_path):
     assert "photos is an empty folder; put images into it" in empty.stderr
     assert "there is no --target" in cli("run", "--task", "depth", "--source", "renders").stderr
     assert "name a suite, or your own folders" in cli("run", "smoke", "--source", "a", "--target", "b").stderr
+
+
+def test_without_labels_of_photographs_the_domain_gap_is_all_there_is(cli, tmp_path):
+    folders.write_class_folders(tmp_path / "renders", 12)
+    folders.write_photos(tmp_path / "photos", 12)
+    done = own(cli, "--refiner", "histogram", "--train-steps", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "target: images, 12 images of 48×32, no labels" in done.stdout
+    assert "histogram: domain gap to the target (KID)" in done.stdout
+    assert "Gains need labels of real test images" in done.stdout
