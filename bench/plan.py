@@ -250,7 +250,7 @@ class _TableBuilder:
         The judge has seen labelled target images, so nothing but reports may read its answers.
         """
         table, metric = self.table, self.table.task.metrics[0]
-        has_labels = table.is_scored
+        has_labels = table.is_scored and self.counts["target_train_labelled"] > 0
         arm: Literal["oracle", "source"] = "oracle" if has_labels else "source"
         has_look = has_labels and "in_target_look" in table.pair.source_labels
         look: Look = "in_target_look" if has_look else "image"

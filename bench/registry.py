@@ -30,6 +30,7 @@ from pydantic import ValidationError
 
 from bench.api import Described, Frozen, ModelParams, Need, Pair, PluginError, Reads, Refiner, Task, UserError
 from bench.data.folders import folder_digest
+from bench.data.imageset import DataError
 from bench.names import nearest, split_variant, unknown
 from bench.plugin_sources import content_digest, import_failure, source_digest, stated_dependencies
 
@@ -235,7 +236,7 @@ class Registry:
 def _made(cls: type[Plugin], params: Frozen, kind: str) -> Plugin:
     try:
         return cls(params)
-    except UserError:
+    except (UserError, DataError):
         raise
     except Exception as error:
         raise UserError(f"{kind} {cls.name!r} cannot be made: {type(error).__name__}: {error}") from error

@@ -71,7 +71,7 @@ class _Counting:
 
     def _settled(self, table: tuple[str, ...]) -> None:
         self.open[table] -= 1
-        if self.open[table] == 0:
+        if self.open[table] == 0 and table in self.records:  # a target without labels gives products and no record
             self.on_tables(self.records[table])
 
     def finished(self, job: Job, made: bool) -> None:

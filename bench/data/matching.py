@@ -76,12 +76,14 @@ def depth_range_m(sides: Sides, folders: Mapping[str, Path], asked: str) -> tupl
         reach = float(np.quantile(known["source"], 0.98))
         far = next((step for step in FAR_M if step >= reach), FAR_M[-1])
         near = far * NEAR_SHARE
-    low, high = max(PLAUSIBLE_M[0], near), min(PLAUSIBLE_M[1], far)
     for side, depth_m in known.items():
+        low, high = PLAUSIBLE_M
+        if asked or side != "source":
+            low, high = max(low, near), min(high, far)
         median = float(np.median(depth_m))
         if not low <= median <= high:
             option = "--depth-unit" if side == "source" else "--target-depth-unit"
-            why = "any camera" if side == "source" else f"the source reaches {far:g} m"
+            why = "as asked" if asked else "any camera" if side == "source" else f"the source reaches {far:g} m"
             raise DataError(
                 f"{folders[side]}: the median depth would be {median:.4g} m, and {low:.3g} to {high:.3g} m is "
                 f"plausible ({why}); correct {option} (mm, cm, m or 1/256m) or --depth-range"

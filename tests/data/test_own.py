@@ -251,3 +251,12 @@ def test_sixteen_bit_pictures_are_refused(tmp_path):
     Image.fromarray(folders.depth_steps(0)).save(tmp_path / "target" / "a.png")
     with pytest.raises(DataError, match=r"a\.png has I;16 pixels \(more than 8 bits\)"):
         own(tmp_path, "classification").target(SIZE, "resize", Limits())
+
+
+def test_labels_are_judged_without_the_oracle_where_no_real_label_is_lent(boxes):
+    """An oracle would be trained on labels that the user has kept back."""
+    for lent, judge in (("", "source"), ("true", "oracle")):
+        suite = own_suite("detection", texts(boxes, labelled_target=lent), seeds=1)
+        plan = make_plan(resolve(suite.model_copy(update={"tables": (_few(suite.tables[0]),)}), REGISTRY))
+        judges = {job.spec.judge for job in plan.jobs.values() if job.kind == "label_preservation"}
+        assert judges == {judge}
