@@ -148,7 +148,7 @@ def check(
     name: Annotated[str, typer.Argument(help="A data set (docs/sets.md): cityscapes, gta5, kitti …")],
     root: Annotated[Path | None, typer.Argument(help="Where it lies [$REALGAIN_DATA/NAME].")] = None,
 ) -> None:
-    """Read a data set that you placed: counts, sizes, unreadable and missing files, how often each label occurs."""
+    """Read a data set that you placed. Counts, sizes, unreadable and missing files, labels by frequency."""
     from rich.progress import Progress, TaskID
 
     from bench.data.checking import check_set
