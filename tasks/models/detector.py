@@ -11,7 +11,8 @@ ends with at most :data:`MAX_DETECTIONS` detections an image, none below :data:`
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +30,7 @@ class Detector(nn.Module, ABC):
 
     @abstractmethod
     def training_loss(self, image: Tensor, targets: list[dict[str, Tensor]]) -> Tensor:
-        """Scalar loss of a batch, in train mode.
+        """Scalar loss of a batch; in eval mode too, where batch norm and dropout stay still (a frozen network's loss).
 
         ``targets[i]`` holds ``boxes (n, 4)`` and ``labels (n,)`` of image ``i``; n = 0 is allowed, for all images too.
         Random sampling, where the method has it, draws from torch's global generator, which the loop seeds.
@@ -60,8 +61,23 @@ class TorchvisionDetector(Detector):
         self.n_classes = n_classes
 
     def training_loss(self, image: Tensor, targets: list[dict[str, Tensor]]) -> Tensor:
-        losses = self.body(list(image), [{"boxes": t["boxes"], "labels": t["labels"] + 1} for t in targets])
+        with asked_for_losses(self.body):
+            losses = self.body(list(image), [{"boxes": t["boxes"], "labels": t["labels"] + 1} for t in targets])
         return torch.stack(list(losses.values())).sum()
 
     def detect(self, image: Tensor) -> list[dict[str, Tensor]]:
         return [found | {"labels": found["labels"] - 1} for found in self.body(list(image))]
+
+
+@contextmanager
+def asked_for_losses(body: nn.Module) -> Iterator[None]:
+    """Detectors of libraries give losses where they are told that they train; what that does to layers is left out."""
+    layers = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
+    told = [module for module in body.modules() if not module.training and not isinstance(module, layers)]
+    for module in told:
+        module.training = True
+    try:
+        yield
+    finally:
+        for module in told:
+            module.training = False

@@ -37,7 +37,7 @@ from torch.nn import functional
 from torchvision.ops import batched_nms, box_convert, clip_boxes_to_image
 
 from bench.data.fitting import GREY
-from tasks.models.detector import MAX_DETECTIONS, MIN_SCORE, Detector
+from tasks.models.detector import MAX_DETECTIONS, MIN_SCORE, Detector, asked_for_losses
 from tasks.models.initial_weights import load_pretrained
 from tasks.models.ultralytics_import import ultralytics_module
 
@@ -78,7 +78,8 @@ class Yolo(Detector):
 
     def training_loss(self, image: Tensor, targets: list[dict[str, Tensor]]) -> Tensor:
         padded = _pad(image)
-        predicted = self.body(padded)
+        with asked_for_losses(self.body):
+            predicted = self.body(padded)
         height, width = padded.shape[-2:]
         boxes = torch.cat([target["boxes"] for target in targets])
         counts = torch.tensor([len(target["boxes"]) for target in targets], device=image.device)

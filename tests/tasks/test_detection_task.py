@@ -176,3 +176,16 @@ def test_batch_norm_adapts_to_unlabelled_images() -> None:
     reestimate_batch_norm(network, images.unlabelled(), batch_size=4, device="cpu")
     changed = {name.rpartition(".")[2] for name, value in network.state_dict().items() if not value.equal(before[name])}
     assert changed == {"running_mean", "running_var", "num_batches_tracked"}
+
+
+@pytest.mark.parametrize("model", ["ssd_light", "yolo11n"])
+def test_a_frozen_detector_s_loss_reaches_the_image_and_changes_nothing_in_it(model: str) -> None:
+    network = build(model).eval().requires_grad_(False)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    image = torch.rand(2, 3, 64, 64, requires_grad=True)
+    labels = {"boxes": torch.tensor([[[4.0, 4, 30, 30]], [[0, 0, 0, 0]]]), "box_class": torch.tensor([[1], [-1]])}
+    TASK.loss(network, {"image": image}, labels).backward()
+    assert image.grad.abs().sum() > 0
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+    assert not any(module.training for module in network.modules())
+    assert len(network({"image": image.detach()})) == 2
