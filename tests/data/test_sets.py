@@ -1,4 +1,5 @@
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -20,13 +21,20 @@ REGISTRY = Registry()
 MODULES = {name: "bop_lm" if module == "bop" else module for name, module in SETS.items()}
 
 
-@pytest.fixture
-def data(tmp_path, monkeypatch):
-    """$REALGAIN_DATA with a fixture tree of every set."""
-    monkeypatch.setenv("REALGAIN_DATA", str(tmp_path / "data"))
+@pytest.fixture(scope="module")
+def placed(tmp_path_factory):
+    """A fixture tree of every set."""
+    root = tmp_path_factory.mktemp("placed")
     for name, write in MODULES.items():
-        getattr(placed_sets, write)(tmp_path / "data" / name)
-    return tmp_path / "data"
+        getattr(placed_sets, write)(root / name)
+    return root
+
+
+@pytest.fixture
+def data(placed, tmp_path, monkeypatch):
+    """$REALGAIN_DATA with a copy of that tree."""
+    monkeypatch.setenv("REALGAIN_DATA", str(tmp_path / "data"))
+    return shutil.copytree(placed, tmp_path / "data")
 
 
 def read(data, name, split, n=2):
