@@ -9,7 +9,8 @@ import numpy as np
 
 from bench.arms import Arm
 from bench.jobs.prepare import pair_digest
-from bench.plan import PlannedCell, phases_of, versions_of
+from bench.plan.graph import PlannedCell, versions_of
+from bench.plan.phases import phases_of
 from bench.records import Array, Cost, MetricInfo, PairInfo, Record, Selection
 from bench.store import Entry
 

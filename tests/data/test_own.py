@@ -13,7 +13,8 @@ from bench.data.splits import split_by_hash
 from bench.own_suite import own_suite
 from bench.plan import make_plan
 from bench.registry import Registry
-from bench.suite import Suite, resolve
+from bench.resolving import resolve
+from bench.suite import Suite
 from toy_runs import InlineRun
 
 REGISTRY = Registry()
