@@ -104,6 +104,7 @@ def _pair_info(planned: PlannedCell, entries: Mapping[str, Entry]) -> PairInfo:
         n_target_labelled=target.get("target_train_labelled", 0),
         n_target_test=target["target_test"],
         class_names=pair.class_names,
+        tuned=pair.tuned,
     )
 
 

@@ -60,6 +60,8 @@ class Pair(ABC):
     renders_more: whether ``source(…).extra`` exists (arm ``source@2N``).
     stand_in: the target is rendered, and is called so everywhere; never "real".
     redistributable: whether published pages may show its images.
+    tuned: which of the benchmark's defaults were chosen with this pair's target labels in sight, in sentences for its
+        pages; empty where nothing is claimed.
     downloads: names of the public sets that it reads, to be fetched before it is used (``bench data fetch``).
     Params: pydantic model of the options: ``linemod:held_out_classes=cat+duck`` in a suite sets one of them.
     alias: what tables call the pair in place of its name and options, where these are long.
@@ -81,6 +83,7 @@ class Pair(ABC):
     renders_more: ClassVar[bool] = False
     stand_in: ClassVar[bool] = False
     redistributable: ClassVar[bool] = False
+    tuned: ClassVar[str] = ""
     downloads: tuple[str, ...] = ()
     licence: ClassVar[str]
     citation: ClassVar[str]

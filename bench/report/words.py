@@ -265,6 +265,7 @@ def _about_pair(table: Table) -> list[str]:
         said,
         f"Training data: {pair.n_source:,} synthetic images, {pair.n_target_train:,} unlabelled target images for "
         f"refiners, {pair.n_target_labelled:,} labelled ones for the rows that say so.",
+        *([f"Tuning: {pair.tuned}"] if pair.tuned else []),
     ]
 
 
