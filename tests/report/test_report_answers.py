@@ -80,7 +80,7 @@ def test_every_answer_is_about_the_best_refiner_and_of_the_tables_own_numbers(an
         "No damage was seen. Kept, in %: the judge's score 96 [92, 100] (identity 100); label edges 67 [65, 69] "
         "(identity 100; agreement 0.90 → 0.77). Foreground SSIM not measurable: no masks."
     )
-    assert said["saved"].startswith("Not measured: that takes `real@k` or `hybrid@k` at 3 values of k or more")
+    assert said["saved"].startswith("Not measured: that takes `real@k` or `hybrid@k` at 2 values of k or more")
 
 
 def test_noise_and_losses_are_called_that(answered):
