@@ -93,7 +93,7 @@ def _labels(table: Table, row: Row) -> str:
     }
     if others:
         flagged = ", ".join(f"{code(refiner)} ({', '.join(flags)})" for refiner, flags in others.items())
-        said += f". Flagged as damaged: {flagged}"
+        said += f". Flagged: {flagged}"
     return f"{said}."
 
 

@@ -103,7 +103,7 @@ class Board:
         return answers(self.table)
 
     @property
-    def damaged(self) -> list[str]:
+    def flagged(self) -> list[str]:
         """Refiners whose labels are flagged."""
         flagged = (row.refiner for row in self.table.rows if row.measured and row.measured.labels.flags)
         return list(dict.fromkeys(flagged))

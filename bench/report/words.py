@@ -164,11 +164,11 @@ def warnings(table: Table) -> list[str]:
         for key, values in table.versions.items()
         if len(values) > 1
     ]
-    damaged = {row.refiner: row.measured.labels.flags for row in table.rows if row.measured}
-    if objections := [f"{code(refiner)} ({' and '.join(flags)})" for refiner, flags in damaged.items() if flags]:
+    flagged = {row.refiner: row.measured.labels.flags for row in table.rows if row.measured}
+    if objections := [f"{code(refiner)} ({' and '.join(flags)})" for refiner, flags in flagged.items() if flags]:
         found.append(
-            f"Labels damaged, by this measure: {', '.join(objections)}. What these refiners gain or lose is no matter "
-            "of looks alone."
+            f"Labels flagged: {', '.join(objections)}. Either they no longer fit, or the judge cannot read these "
+            "images; until that is known, what these refiners gain or lose is no matter of looks alone."
         )
     for what, numbers in (("training steps", table.steps), ("batch sizes", table.batch_sizes)):
         if len(numbers) > 1:
@@ -214,7 +214,7 @@ def _one_gains(table: Table, row: Row, gain: Estimate) -> list[str]:
     if row.gap_closed_percent is not None:
         said += f"; it closes {row.gap_closed_percent:.0f} % of the gap to `oracle`"
     if row.measured and row.measured.labels.values:
-        said += "; labels damaged" if row.measured.labels.flags else "; labels intact"
+        said += "; labels flagged" if row.measured.labels.flags else "; labels intact"
     sentences = [f"{said}."]
     if table.recipe == "plain" and row.strong_gain:
         sentences.append(f"Over `source` under the recipe `strong` it is {_measured(row.strong_gain, table)}.")
