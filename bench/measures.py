@@ -19,6 +19,8 @@ from bench.records import Array, Strict, write_atomically
 
 SCHEMA = 1
 FOLDER = "measures"
+CONFOUNDED = "confounded by realism"
+"""Said of a judge that was trained on source images alone: it may fail on perfect images because they look real."""
 
 Kind = Literal["label_preservation", "domain_gap"]
 

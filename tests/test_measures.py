@@ -5,8 +5,9 @@ import pytest
 from bench.api import UserError
 from bench.jobs import features
 from bench.measures import read_measurements
-from bench.plan import make_plan, work_by_table
-from bench.suite import resolve
+from bench.plan import make_plan
+from bench.plan.graph import work_by_table
+from bench.resolving import resolve
 from toy_runs import toy_suite
 
 MEASURED = {"measures": True, "seeds": 1}

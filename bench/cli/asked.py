@@ -22,7 +22,7 @@ from bench.cli.options import PluginOption
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bench.plan import Plan
+    from bench.plan.graph import Plan
     from bench.registry import Registry
     from bench.suite import Suite
 
@@ -102,7 +102,7 @@ class Asked:
     def to_plan(self, suite: Suite, console: Console) -> Plan:
         """The jobs of the suite; says what was recognised of a user's own folders, and which plug-ins are broken."""
         from bench.plan import make_plan
-        from bench.suite import resolve
+        from bench.resolving import resolve
 
         plan = make_plan(resolve(suite, self.registry))
         for file, reason in self.registry.broken.items():
@@ -115,7 +115,8 @@ class Asked:
         return plan
 
     def _named(self) -> Suite:
-        from bench.suite import load_suite, narrowed, with_refiners
+        from bench.narrowing import narrowed, with_refiners
+        from bench.suite import load_suite
 
         part = narrowed(load_suite(self.suite), self.task or (), self.model or (), self.row or ())
         suite = with_refiners(part, self.refiner or ())
@@ -125,8 +126,8 @@ class Asked:
         return suite.model_copy(update={"tables": tables})
 
     def _own(self, options: dict[str, str]) -> Suite:
+        from bench.narrowing import narrowed
         from bench.own_suite import SEEDS, own_suite
-        from bench.suite import narrowed
 
         if self.suite != DEFAULT_SUITE:
             raise UserError(

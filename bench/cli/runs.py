@@ -28,7 +28,7 @@ from bench.cli.options import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bench.plan import Plan
+    from bench.plan.graph import Plan
     from bench.records import Record
     from bench.runner import Outcome
     from bench.store import Entry, Store
@@ -130,7 +130,7 @@ def plan(
     """
     from bench import timings
     from bench.executors.local import devices
-    from bench.plan import work_by_table
+    from bench.plan.graph import work_by_table
     from bench.runner import resolve_cached
 
     one_thread_each()

@@ -37,7 +37,7 @@ from bench.data.imageset import Column, ImageSet
 from bench.data.stored import column_digests, load_set
 from bench.jobs.judge import SPLIT
 from bench.jobs.work import Inputs, Work
-from bench.measures import Quantity
+from bench.measures import CONFOUNDED, Quantity
 from bench.metrics.domain_gap import Estimate, Z
 from bench.metrics.label_preservation import boundaries, edge_agreement, relative_score, similarity
 from bench.store import Entry
@@ -50,7 +50,7 @@ EDGES_KEPT_PERCENT = 45.0
 
 JUDGES = {
     "oracle": "`oracle` of task seed 0, for reporting only",
-    "source": "`source` under the recipe `strong`, task seed 0: the target has no labels, so confounded by realism",
+    "source": f"`source` under the recipe `strong`, task seed 0: the target has no labels, so {CONFOUNDED}",
 }
 REFERENCES = {
     "oracle_style": "the same scenes drawn as the target is",

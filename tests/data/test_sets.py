@@ -15,7 +15,8 @@ from bench.data.sets import SETS, check_layout, set_module, splits_of
 from bench.data.sets.classes import CLASSES
 from bench.plan import make_plan
 from bench.registry import PLACED_PAIRS, Registry
-from bench.suite import Suite, load_suite, resolve
+from bench.resolving import resolve
+from bench.suite import Suite, load_suite
 from toy_runs import InlineRun
 
 REGISTRY = Registry()
