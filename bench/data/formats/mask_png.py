@@ -19,10 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.data.decoding import for_each
 from bench.data.folders import MASK_WORDS, files_below, images_among, label_images_among, paired
 from bench.data.formats import Options, of_images
 from bench.data.imageset import DataError
-from bench.data.listing import IGNORE, Listing, for_each
+from bench.data.listing import IGNORE, Listing
 from bench.data.pictures import read_colours, read_ids
 
 NAME = "mask PNGs"
