@@ -116,7 +116,7 @@ def _used(listing: Listing) -> frozenset[str]:
     rows = [listing.arrays["class_id"]] if "class_id" in listing.arrays else listing.box_class
     if rows is None:
         return frozenset(map(_words, listing.class_names))
-    ids = np.unique(np.concatenate(rows)) if len(rows) else []
+    ids = np.unique(np.concatenate(rows)).tolist() if len(rows) else []
     return frozenset(_words(listing.class_names[i]) for i in ids)
 
 
