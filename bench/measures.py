@@ -19,6 +19,8 @@ from bench.records import Array, Strict, write_atomically
 
 SCHEMA = 1
 FOLDER = "measures"
+CONFOUNDED = "confounded by realism"
+"""Said of a judge that was trained on source images alone: it may fail on perfect images because they look real."""
 
 Kind = Literal["label_preservation", "domain_gap"]
 
@@ -119,6 +121,24 @@ def write_measurement(results: Path, measurement: Measurement) -> Path:
     return path
 
 
+def read_measurement(path: Path) -> Measurement:
+    """One file.
+
+    Raises
+    ------
+    UserError: it is not a measurement of this schema.
+    """
+    try:
+        return Measurement.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise UserError(
+            f"{path} is not a measurement of schema {SCHEMA}: {where}: {first['msg']}; delete it and run the suite "
+            "again"
+        ) from None
+
+
 def read_measurements(results: Path) -> list[Measurement]:
     """All measurements of a results folder, sorted by file name; none where nothing was measured.
 
@@ -126,15 +146,4 @@ def read_measurements(results: Path) -> list[Measurement]:
     ------
     UserError: a file that is not a measurement of this schema (named).
     """
-    found = []
-    for path in sorted((results / FOLDER).glob("*.json")):
-        try:
-            found.append(Measurement.model_validate_json(path.read_bytes()))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise UserError(
-                f"{path} is not a measurement of schema {SCHEMA}: {where}: {first['msg']}; delete it and run the suite "
-                "again"
-            ) from None
-    return found
+    return [read_measurement(path) for path in sorted((results / FOLDER).glob("*.json"))]

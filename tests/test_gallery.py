@@ -126,7 +126,8 @@ def drawn() -> Callable[..., dict[str, Image.Image]]:
         from bench.data.stored import load_set
         from bench.jobs import prepare
         from bench.plan import make_plan
-        from bench.suite import Suite, resolve
+        from bench.resolving import resolve
+        from bench.suite import Suite
 
         registry = Registry()
         table = {"pair": pair_name, "task": task_name, "arms": ["refined"], "refiners": ["histogram"], "seeds": 1}

@@ -1,12 +1,16 @@
 """What a run leaves beside its records: measurements that follow the plan, fail alone, and say what is missing."""
 
+import numpy as np
 import pytest
 
 from bench.api import UserError
-from bench.jobs import features
+from bench.jobs import domain_gap, features
 from bench.measures import read_measurements
-from bench.plan import make_plan, work_by_table
-from bench.suite import resolve
+from bench.plan import make_plan
+from bench.plan.graph import work_by_table
+from bench.resolving import resolve
+from bench.store import Entry
+from bench.weights import BUNDLED_MODEL, BUNDLED_SHA256
 from toy_runs import toy_suite
 
 MEASURED = {"measures": True, "seeds": 1}
@@ -27,6 +31,47 @@ def test_every_refined_set_is_measured_and_what_left_the_suite_is_removed(run_in
     assert {m.of.refiner for m in read_measurements(left.results)} == {"same"}
     run_inline(toy_suite(arms=["refined"], seeds=1, refiners=["same"]))
     assert read_measurements(run.results) == []
+
+
+def test_a_domain_gap_says_what_it_rests_on_and_what_would_take_more_images(run_inline):
+    run = run_inline(toy_suite(**MEASURED, arms=["refined"], refiners=["darker"]))
+    gap = next(m for m in read_measurements(run.results) if m.kind == "domain_gap")
+    assert gap.about == {
+        "encoder": BUNDLED_MODEL,
+        "weights_sha256": BUNDLED_SHA256,
+        "resized_to_px": "32x32",
+        "n_source": "24",
+        "n_refined": "24",
+        "n_target": "24",
+        "n_features": "1280",
+    }
+    for when in ("before", "after"):
+        assert gap.value(f"kid_{when}").low < gap.value(f"kid_{when}").value < gap.value(f"kid_{when}").high
+        assert 0 <= gap.value(f"two_sample_{when}").low <= gap.value(f"two_sample_{when}").high <= 100
+        assert gap.value(f"colour_{when}").value > 0
+        assert gap.value(f"spectrum_{when}").value > 0
+        assert str(gap.value(f"frechet_{when}")) == "not measurable: n too small (have 24, need 2560)"
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "kid", "frechet"),
+    [(24, 12, "", ""), (23, 12, "", "have 23, need 24"), (19, 6, "have 19, need 20", "")],
+)
+def test_a_figure_is_given_only_where_there_are_images_enough(tmp_path, n, d, kid, frechet):
+    rng = np.random.default_rng(0)
+    inputs = {}
+    for role in domain_gap.ROLES:
+        folder = tmp_path / role
+        folder.mkdir()
+        for name, shape in (("features", (n, d)), ("colours", (3, 256)), ("spectrum", (16,))):
+            np.save(folder / f"{name}.npy", rng.random(shape))
+        inputs[role] = Entry("key", folder, {}, {})
+    values = domain_gap.run(domain_gap.Spec(side_px=96), inputs, tmp_path, None)["values"]
+    for name, few in (("kid", kid), ("frechet", frechet), ("two_sample", kid)):
+        for when in ("before", "after"):
+            found = values[f"{name}_{when}"]
+            assert found["reason"] == (f"n too small ({few})" if few else "")
+            assert (found["value"] is None) == bool(few)
 
 
 def test_features_of_source_and_target_are_computed_once_for_all_refiners(run_inline):

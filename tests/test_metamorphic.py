@@ -4,6 +4,7 @@ The controls are the thresholds' own: ``flip`` breaks labels that have a place i
 pair; ``oracle_style`` is a perfect change of look, is never flagged, and closes the gap by every figure.
 """
 
+import numpy as np
 import pytest
 
 from bench.jobs import features
@@ -11,6 +12,7 @@ from bench.measures import read_measurements
 from bench.registry import Registry
 from bench.report import tables_of
 from bench.suite import Suite
+from own_folders import save
 from toy_runs import InlineRun, toy_suite
 
 FEW = {"source_images": 40, "target_images": 24, "test_images": 40}
@@ -65,6 +67,32 @@ def test_flip_is_flagged_on_every_pair_whose_labels_have_a_place(pair, task, tmp
     assert "edges" in flags["flip"]
 
 
+def write_blobs(root, seed, n=60):
+    """Pictures of noise with one bright rectangle somewhere, and its mask."""
+    rng = np.random.default_rng(seed)
+    for i in range(n):
+        image = rng.integers(0, 90, (32, 48, 3))
+        mask = np.zeros((32, 48), np.uint8)
+        top, left = rng.integers(0, 18), rng.integers(0, 34)
+        mask[top : top + 14, left : left + 14] = 1
+        image[mask == 1] += 140
+        save(image.astype(np.uint8), root / "images" / f"{i:03d}.png")
+        save(mask, root / "masks" / f"{i:03d}.png")
+    (root / "classes.txt").write_text("around\nblob\n")
+    return root
+
+
+@pytest.mark.slow
+def test_flip_is_flagged_and_loses_where_labels_have_a_place(tmp_path):
+    folders = (f"{side}={write_blobs(tmp_path / side, seed)}" for seed, side in enumerate(("source", "target")))
+    pair = f"own:{','.join(folders)},task=segmentation,size=48x32"
+    table = {"seeds": 3, "train_steps": 60, "limits": {}}
+    run, found = run_controls(pair, "segmentation", tmp_path / "run", ("flip",), **table)
+    assert "edges" in found["label_preservation", "flip"].flags
+    strong = next(t for t in tables_of(run.outcome.records, read_measurements(run.results)) if t.recipe == "strong")
+    assert strong.find("refined", "flip").gain.verdict == "loss"
+
+
 @pytest.mark.slow
 def test_a_perfect_change_of_look_gains_by_score_too(tmp_path):
     table = {"seeds": 3, "train_steps": 80, "limits": {"source_images": 300, "target_images": 60, "test_images": 100}}
@@ -84,9 +112,12 @@ def test_all_else_stays_when_a_refiner_is_added_and_when_a_suite_is_run_afresh(t
     ]
     few, many = (InlineRun(suite, tmp_path / str(i), registry) for i, suite in enumerate(suites))
     again = InlineRun(suites[0], tmp_path / "again", registry)
-    assert {r.cell.id: r.model_dump(exclude=COMPARED) for r in again.outcome.records} == {
-        r.cell.id: r.model_dump(exclude=COMPARED) for r in few.outcome.records
-    }
+    records, of_many, of_again = (
+        {r.cell.id: r.model_dump(exclude=COMPARED) for r in run.outcome.records} for run in (few, many, again)
+    )
+    assert records == of_again
+    assert records == {cell: record for cell, record in of_many.items() if cell in records}
+    assert {record["cell"]["refiner"] for cell, record in of_many.items() if cell not in records} == {"same"}
     first, second, third = (
         {
             (m.kind, m.of.refiner): m.model_dump(exclude={"seconds", "environment"})

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from bench.api import UserError
+from bench.jobs import features
+from bench.measures import read_measurements
 from bench.records import Array, read_records
 from bench.referee import check_results
 from bench.registry import Registry
@@ -250,6 +252,86 @@ def test_what_is_broken_is_found(copy, break_it, where, what):
     lines = found(copy)
     assert any(where in line.partition(": ")[0] and what in line for line in lines), lines
     assert all(line.count("; ") >= 1 and "\n" not in line for line in lines)
+
+
+@pytest.fixture(scope="module")
+def sound_measured(tmp_path_factory):
+    """A folder with a measurement of each kind: ``darker`` leaves nothing that a judge could see."""
+    folder = tmp_path_factory.mktemp("measured") / "results"
+    suite = toy_suite(seeds=1, refiners=["darker:factor=0"], arms=["refined"], measures=True, train_steps=60)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(features.SIZES, "light", (24, 32))
+        run = InlineRun(suite, folder, Registry([TOYS]), Store(folder.parent / "store"))
+    save_suite(suite, folder / "suite.yaml")
+    write_report(run.outcome.records, folder, read_measurements(folder))
+    return folder
+
+
+def measurement_file(folder, kind):
+    (path,) = (folder / "measures").glob(f"{kind}-*")
+    return path
+
+
+def flag_taken_off(folder):
+    """With the page built again, so that it agrees."""
+    edit(measurement_file(folder, "label_preservation"), lambda m: m.update(flags=[]))
+    write_report(read_records(folder / "records"), folder, read_measurements(folder))
+
+
+def other_schema(folder):
+    edit(measurement_file(folder, "domain_gap"), lambda m: m.update(kind="horoscope"))
+
+
+def measurement_deleted(folder):
+    measurement_file(folder, "domain_gap").unlink()
+
+
+def measurement_of_another(folder):
+    path = measurement_file(folder, "domain_gap")
+    path.rename(path.with_name("mine.json"))
+
+
+def other_data(folder):
+    edit(measurement_file(folder, "domain_gap"), lambda m: m["digests"].update(pair="0" * 64))
+
+
+def old_measurement(folder):
+    edit(measurement_file(folder, "domain_gap"), lambda m: m["versions"].update(refiner="0"))
+
+
+def failed_measurement(folder):
+    edit(measurement_file(folder, "domain_gap"), lambda m: m.update(status="failed", reason="the lens cap is on"))
+
+
+@pytest.mark.parametrize(
+    ("break_it", "where", "what"),
+    [
+        (flag_taken_off, "measures/label_preservation", "its flags are none, its values give score"),
+        (other_schema, "measures/domain_gap", "is not a measurement of schema 1: kind: Input should be"),
+        (measurement_deleted, "suite.yaml", "asks for a measurement that is not there: domain_gap-toy"),
+        (measurement_of_another, "measures/mine.json", "is no measurement that suite.yaml asks for"),
+        (other_data, "measures/domain_gap", "was taken of another version of the pair than the records"),
+        (old_measurement, "measures/domain_gap", "made with version 0 of its refiner, the code at hand has 1"),
+        (failed_measurement, "measures/domain_gap", "has no values: the lens cap is on"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_is_wrong_with_a_measurement_is_found(sound_measured, tmp_path, break_it, where, what):
+    copy = shutil.copytree(sound_measured, tmp_path / "results")
+    assert found(copy, data=False) == []
+    break_it(copy)
+    lines = found(copy, data=False)
+    assert any(line.startswith(where) and what in line for line in lines), lines
+    assert all(line.count("; ") >= 1 and "\n" not in line for line in lines)
+
+
+def test_a_folder_without_measurements_is_said_not_to_be_checked_for_them(sound_measured, tmp_path):
+    copy = shutil.copytree(sound_measured, tmp_path / "results")
+    shutil.rmtree(copy / "measures")
+    write_report(read_records(copy / "records"), copy)
+    verdict = check_results(copy, Registry([TOYS]), data=False)
+    assert verdict.findings == ()
+    assert any("the folder has no measurements" in what for what in verdict.unchecked)
 
 
 def test_predictions_in_the_store_speak_against_consistent_lies(copy, sound):

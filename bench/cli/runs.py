@@ -35,7 +35,7 @@ from bench.cli.options import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bench.plan import Plan
+    from bench.plan.graph import Plan
     from bench.records import Record
     from bench.runner import Outcome
     from bench.store import Entry, Store
@@ -177,7 +177,7 @@ def plan(
     """The dry run: every job, what is cached, time and disk. Tables are held against their budgets."""
     from bench import timings
     from bench.executors.local import devices
-    from bench.plan import work_by_table
+    from bench.plan.graph import work_by_table
     from bench.runner import resolve_cached
 
     one_thread_each()
@@ -245,7 +245,7 @@ def report(
 def _plan_of(suite: Suite, plugin: list[Path] | None) -> Plan:
     from bench.plan import make_plan
     from bench.registry import Registry
-    from bench.suite import resolve
+    from bench.resolving import resolve
 
     registry = Registry(plugin or ())
     made = make_plan(resolve(suite, registry))
@@ -262,7 +262,8 @@ def _load_suite(
     models: list[str] | None,
     rows: list[str] | None,
 ) -> Suite:
-    from bench.suite import load_suite, narrowed, with_refiners
+    from bench.narrowing import narrowed, with_refiners
+    from bench.suite import load_suite
 
     suite = with_refiners(narrowed(load_suite(name), tasks or (), models or (), rows or ()), refiners or ())
     if seeds is None:
@@ -282,8 +283,8 @@ def _own_suite(
     budget: str,
     train_steps: int | None,
 ) -> Suite:
+    from bench.narrowing import narrowed
     from bench.own_suite import SEEDS, own_suite
-    from bench.suite import narrowed
 
     if suite != DEFAULT_SUITE:
         raise UserError(f"found suite {suite!r} beside --source and --target; name a suite, or your own folders")

@@ -27,6 +27,7 @@ the thresholds stand on, and the command).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,7 +38,7 @@ from bench.data.imageset import Column, ImageSet
 from bench.data.stored import column_digests, load_set
 from bench.jobs.judge import SPLIT
 from bench.jobs.work import Inputs, Work
-from bench.measures import Quantity
+from bench.measures import CONFOUNDED, Quantity
 from bench.metrics.domain_gap import Estimate, Z
 from bench.metrics.label_preservation import boundaries, edge_agreement, relative_score, similarity
 from bench.store import Entry
@@ -50,7 +51,7 @@ EDGES_KEPT_PERCENT = 45.0
 
 JUDGES = {
     "oracle": "`oracle` of task seed 0, for reporting only",
-    "source": "`source` under the recipe `strong`, task seed 0: the target has no labels, so confounded by realism",
+    "source": f"`source` under the recipe `strong`, task seed 0: the target has no labels, so {CONFOUNDED}",
 }
 REFERENCES = {
     "oracle_style": "the same scenes drawn as the target is",
@@ -114,7 +115,7 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
             "score_flagged_below": f"{SCORE_KEPT_PERCENT:.0f} %",
             "edges_flagged_below": f"{EDGES_KEPT_PERCENT:.0f} %",
         },
-        "flags": _flags(spec, values),
+        "flags": flags_of(values, spec.labels_have_place),
     }
 
 
@@ -144,14 +145,16 @@ def _levels(images: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return np.abs(images.astype(np.int16) - truth).mean(axis=(1, 2, 3))
 
 
-def _flags(spec: Spec, values: dict[str, Quantity]) -> list[str]:
+def flags_of(values: Mapping[str, Quantity], labels_have_place: bool) -> list[str]:
+    """The objections that values earn; see the module's docstring."""
+
     def below(name: str, threshold: float) -> bool:
         high = values[name].high
         return high is not None and high < threshold
 
     reads_worse = below("score_kept", SCORE_KEPT_PERCENT) and below("score_to_identity", SCORE_KEPT_PERCENT)
     flags = ["score"] if reads_worse else []
-    if spec.labels_have_place and below("edges_kept", EDGES_KEPT_PERCENT):
+    if labels_have_place and below("edges_kept", EDGES_KEPT_PERCENT):
         flags.append("edges")
     return flags
 
@@ -192,7 +195,8 @@ def _similarity(spec: Spec, per_image: dict[str, np.ndarray]) -> dict[str, Quant
     shown = per_image["has_foreground"]
     if shown.any():
         return {"similarity": _mean(per_image["similarity"][shown])}
-    reason = "no foreground in any image" if "foreground" in spec.outlines else "no masks"
+    reasons = {"foreground": "no foreground in any image", "mask": "class masks have no foreground"}
+    reason = next((reasons[kind] for kind in reasons if kind in spec.outlines), "no masks")
     return {"similarity": Quantity.not_measurable(reason)}
 
 

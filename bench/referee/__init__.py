@@ -2,8 +2,9 @@
 
 The folder is taken at its word and then held to it: what ``suite.yaml`` asks for is planned anew with the code at hand,
 and every record is compared with the plan (:mod:`.planned`), with the other records (:mod:`.agreement`), with its own
-statistics, and with the data and predictions as they come out here (:mod:`.rescoring`); the pages are built again from
-the records (:mod:`.pages`). Nothing is trained and nothing in the folder is changed.
+statistics, and with the data and predictions as they come out here (:mod:`.rescoring`); measurements are held to plan
+and records as well (:mod:`.measured`), and the pages are built again from both (:mod:`.pages`). Nothing is trained and
+nothing in the folder is changed.
 
 A rule is a generator of :class:`Finding` from :class:`Results`; what it cannot look at it says in
 ``results.unchecked``. Equal objections to several records are one line. Imports no torch itself; a pair's own code may.
@@ -52,7 +53,7 @@ def check_results(
     ------
     UserError: no such folder, or no records in it.
     """
-    from bench.referee import agreement, pages, planned
+    from bench.referee import agreement, measured, pages, planned
     from bench.referee.rescoring import Rescoring
 
     results = read_results(folder, registry)
@@ -61,6 +62,7 @@ def check_results(
         rules: tuple[Callable[[Results], Iterator[Finding]], ...] = (
             *planned.RULES,
             *agreement.RULES,
+            *measured.RULES,
             *rescoring.rules,
             *pages.RULES,
         )

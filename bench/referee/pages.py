@@ -23,7 +23,12 @@ REPORT = "build the pages again with `python -m bench report`"
 
 def pages(results: Results) -> Iterator[Finding]:
     """Every file of the report is there, and is what the records give."""
-    records, measurements = list(results.records.values()), read_measurements(results.folder)
+    records = list(results.records.values())
+    try:
+        measurements = read_measurements(results.folder)
+    except UserError:  # an objection of its own (:mod:`.measured`)
+        results.unchecked.append("pages: not every measurement can be read")
+        return
     with tempfile.TemporaryDirectory() as folder:
         try:
             write_report(records, Path(folder), measurements, results=results.folder)

@@ -19,7 +19,7 @@ NOTHING = "–"
 """Printed where a value does not exist; the CSV field is empty."""
 MARKS = {"gain": "▲ gain", "loss": "▼ loss"}
 """Resolved verdicts; the others are printed as they are."""
-DAMAGED = "⚑ damaged"
+FLAGGED = "⚑ flagged"
 GAP_MEASURES = ("kid", "frechet", "two_sample", "colour", "spectrum")
 
 
@@ -46,7 +46,9 @@ class Column:
     csv: name in ``leaderboard.csv``, with its unit; the format appends its suffixes.
     priority: 0 is shown at any width; a terminal leaves out the highest first.
     blocks: where the column is printed.
+    recipes: of the tables that print it; ``leaderboard.csv`` has it for all.
     measured: printed only in tables in which something was measured.
+    optional: printed only where a row of the block has a value.
     """
 
     title: str
@@ -55,7 +57,9 @@ class Column:
     format: Format
     priority: int = 0
     blocks: tuple[Block, ...] = BLOCKS
+    recipes: tuple[str, ...] = ("strong", "plain")
     measured: bool = False
+    optional: bool = False
 
     def heading(self, metric: Metric) -> str:
         return self.title.format(metric=metric.name, unit=metric.unit or "no unit", points=points(metric))
@@ -103,7 +107,8 @@ def _percent(value: float, _: int) -> str:
     return f"{value:.0f} %"
 
 
-def _p_value(value: float, _: int) -> str:
+def p_value(value: float) -> str:
+    """``0.012``, or ``< 0.001``."""
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
@@ -127,7 +132,7 @@ NAME = Format(lambda value, _: value, _WHOLE, right=False)
 COUNT = Format(lambda value, _: f"{value:,.0f}", _WHOLE)
 SECONDS = Format(lambda value, _: f"{value:,.1f}", _WHOLE)
 PERCENT = Format(_percent, _WHOLE)
-P_VALUE = Format(_p_value, _WHOLE)
+P_VALUE = Format(lambda value, _: p_value(value), _WHOLE)
 SCORE = Format(lambda value, decimals: _estimate(value, decimals, signed=False), _ESTIMATE_FIELDS)
 GAIN = Format(
     lambda value, decimals: _estimate(value, decimals, signed=True),
@@ -155,10 +160,36 @@ def _quantities(part: Literal["labels", "gap"], *names: str) -> dict[str, Callab
     return {name + end: field(name, attribute) for name in names for end, attribute in ends.items()}
 
 
+def _beside(quantity_of_row: str, *remarks: str) -> str:
+    """``86 [72, 100] (identity 100)``; remarks that are empty are left out."""
+    said = "; ".join(remark for remark in remarks if remark)
+    return f"{quantity_of_row} ({said})" if said else quantity_of_row
+
+
 def _score_kept(found: Measured, _: int) -> str:
     identity = found.labels.get("score_kept_identity").value
-    beside = "" if identity is None else f" (identity {number(identity, 0)})"
-    return quantity(found.labels.get("score_kept"), 0) + beside
+    beside = "" if identity is None else f"identity {number(identity, 0)}"
+    return _beside(quantity(found.labels.get("score_kept"), 0), beside, found.labels.confounded)
+
+
+def _edges_kept(found: Measured, _: int) -> str:
+    kept, before, after = (found.labels.get(f"edges_{name}") for name in ("kept", "before", "after"))
+    if before.value is None or after.value is None:
+        return quantity(kept, 0)
+    agreement = f"agreement {number(before.value, 2)} → {number(after.value, 2)}"
+    return _beside(quantity(kept, 0), "identity 100" if kept.measurable else "", agreement)
+
+
+def _similarity(found: Measured, _: int) -> str:
+    similarity = found.labels.get("similarity")
+    return _beside(quantity(similarity, 2), "identity 1" if similarity.measurable else "")
+
+
+def _to_truth(found: Measured, _: int) -> str:
+    identity = found.labels.get("to_truth_identity").value
+    return _beside(
+        quantity(found.labels.get("to_truth"), 1), "" if identity is None else f"identity {number(identity, 1)}"
+    )
 
 
 def _gap(found: Measured, _: int) -> str:
@@ -171,7 +202,10 @@ def _gap(found: Measured, _: int) -> str:
 def _verdict(found: Measured) -> str:
     if not found.labels.values:
         return found.labels.problem
-    return f"{DAMAGED} ({', '.join(found.labels.flags)})" if found.labels.flags else "intact"
+    if not found.labels.flags:
+        return "intact"
+    confounded = found.labels.confounded if "score" in found.labels.flags else ""
+    return _beside(FLAGGED, ", ".join(found.labels.flags), confounded)
 
 
 _SCORES = ("score_kept", "score_kept_identity", "score_to_identity", "score", "score_identity", "score_reference")
@@ -184,19 +218,9 @@ VERDICT = Format(
     style=lambda found: "loss" if found.labels.flags else "",
 )
 SCORE_KEPT = Format(_score_kept, _quantities("labels", *_SCORES), right=False)
-EDGES_KEPT = Format(
-    lambda found, _: quantity(found.labels.get("edges_kept"), 0),
-    _quantities("labels", "edges_kept", "edges_before", "edges_after"),
-    right=False,
-)
-SIMILARITY = Format(
-    lambda found, _: quantity(found.labels.get("similarity"), 2), _quantities("labels", "similarity"), right=False
-)
-TO_TRUTH = Format(
-    lambda found, _: quantity(found.labels.get("to_truth"), 1),
-    _quantities("labels", "to_truth", "to_truth_identity"),
-    right=False,
-)
+EDGES_KEPT = Format(_edges_kept, _quantities("labels", "edges_kept", "edges_before", "edges_after"), right=False)
+SIMILARITY = Format(_similarity, _quantities("labels", "similarity"), right=False)
+TO_TRUTH = Format(_to_truth, _quantities("labels", "to_truth", "to_truth_identity"), right=False)
 GAP = Format(_gap, _quantities("gap", *_GAPS, "kid_reduction"), right=False)
 
 
@@ -217,14 +241,21 @@ COLUMNS: tuple[Column, ...] = (
     Column("{metric}, {unit} [95 %]", "score", lambda row: row.score, SCORE),
     Column("gain, {points} [95 %]", "gain", lambda row: row.gain, GAIN),
     Column("adjusted p", "p_adjusted", lambda row: row.gain and row.gain.p_adjusted, P_VALUE, 3),
-    Column("over strong source, {points} [95 %]", "gain_over_strong_source", lambda row: row.strong_gain, GAIN, 2),
+    Column(
+        "over strong source, {points} [95 %]",
+        "gain_over_strong_source",
+        lambda row: row.strong_gain,
+        GAIN,
+        2,
+        recipes=("plain",),  # in a strong table it is the gain itself
+    ),
     Column("gap closed", "gap_closed_percent", lambda row: row.gap_closed_percent, PERCENT, 1),
     Column("labels after refining", "labels", _measured, VERDICT, 1, measured=True),
     Column("domain gap, KID [95 %]", "gap_", _measured, GAP, 2, measured=True),
     Column("judge's score kept, % [95 %]", "labels_", _measured, SCORE_KEPT, 3, measured=True),
     Column("label edges kept, % [95 %]", "labels_", _measured, EDGES_KEPT, 3, measured=True),
     Column("foreground SSIM [95 %]", "labels_", _measured, SIMILARITY, 4, measured=True),
-    Column("off the truth, levels", "labels_", _measured, TO_TRUTH, 5, measured=True),
+    Column("off the truth, levels", "labels_", _measured, TO_TRUTH, 5, measured=True, optional=True),
     Column("fit, s", "fit_seconds", _cost("fit_seconds"), SECONDS, 4),
     Column("refine, s", "refine_seconds", _cost("refine_seconds"), SECONDS, 4),
     Column("train, s", "train_seconds", _cost("train_seconds"), SECONDS, 4),
@@ -236,5 +267,17 @@ COLUMNS: tuple[Column, ...] = (
 
 def columns_of(block: Block, table: Table) -> tuple[Column, ...]:
     """The columns that a block of a table prints, in order; those of measures where any of its rows could have them."""
-    measured = table.is_measured and any(row.measured for row in table.block(block))
-    return tuple(column for column in COLUMNS if block in column.blocks and (measured or not column.measured))
+    rows = table.block(block)
+    measured = table.is_measured and any(row.measured for row in rows)
+
+    def printed(column: Column) -> bool:
+        if block not in column.blocks or table.recipe not in column.recipes or (column.measured and not measured):
+            return False
+        return not column.optional or any(value is not None for row in rows for value in _first_of(column, row))
+
+    return tuple(column for column in COLUMNS if printed(column))
+
+
+def _first_of(column: Column, row: Row) -> list[object]:
+    """The column's value as a number."""
+    return list(column.numbers(row).values())[:1]

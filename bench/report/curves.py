@@ -2,7 +2,7 @@
 
 A curve starts at k = 0 with the row that uses no label (``source``, ``refined``) and that of ``real`` ends with
 ``oracle``, all labelled images. A hybrid trained by ``finetune`` is a curve of its own, without a start. The section is
-there where the table has three values of k or more. Savings: :mod:`bench.curves`.
+there where the table has two values of k or more. Savings: :mod:`bench.curves`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from bench.report.sections import Heading, Section
 if TYPE_CHECKING:
     from bench.report.leaderboard import BySeed, Table
 
-LEAST_K = 3
-"""Values of k that make a curve worth its section."""
+LEAST_K = 2
+"""Values of k that make a curve: with its end, ``source`` or ``oracle``, three points."""
 CSV = "curves.csv"
 ENDS = ("low", "high")
 
@@ -39,7 +39,7 @@ class Curve:
 
 
 def curves_of(table: Table, cells: pd.DataFrame) -> tuple[Curve, ...]:
-    """The curves of a table: ``real``, ``hybrid``, then one for each refiner; empty with fewer than three k."""
+    """The curves of a table: ``real``, ``hybrid``, then one for each refiner; empty with fewer than two k."""
     from bench.report.leaderboard import by_seed
 
     if len({Arm.parse(str(arm)).k for arm in cells.arm.unique()} - {None}) < LEAST_K:
@@ -111,8 +111,8 @@ def section(table: Table, cells: pd.DataFrame) -> Section | None:
         f"k: labelled {kind} images, nested subsets that all rows of a seed share. At k = 0 `hybrid@k` is `source`, "
         "`refined_hybrid@k` is `refined`; the last k of `real@k` is `oracle`.",
         "Labels saved: k at which the other curve reaches the row's score, minus the row's own k; interpolated over "
-        "log(1 + k) between monotone means, never beyond the measured range (then `<` or `>`). 95 % intervals by "
-        "bootstrap over seeds × test images.",
+        "log(1 + k) between monotone means, so the rougher the fewer k were measured, and never beyond the measured "
+        "range (then `<` or `>`). 95 % intervals by bootstrap over seeds × test images.",
     )
     return Section(f"Labelled {kind} images: curves", _finding(frame, kind), headings, rows, notes, CSV, frame)
 
@@ -121,10 +121,21 @@ def _finding(frame: pd.DataFrame, kind: str) -> str:
     """What the best refined set is worth at the smallest k where that was measured."""
     if "saved_over_real" not in frame:
         return "Too few seeds or curves to say how many labels are saved."
-    refined = frame[(frame.refiner != "") & np.isfinite(frame.saved_over_real)]
+    refined = frame[(frame.refiner != "") & frame.saved_over_real.notna()]
     if refined.empty:
-        return f"What refined images replace lies beyond the measured numbers of labelled {kind} images."
-    best = refined.sort_values(["k", "saved_over_real"], ascending=[True, False]).iloc[0]
+        return "No row with a refiner is on these curves, so none is known to save labels."
+    ranked = refined.sort_values(["k", "saved_over_real"], ascending=[True, False])
+    measured = ranked[np.isfinite(ranked.saved_over_real)]
+    if measured.empty:
+        first = ranked.iloc[0]
+        more = first.saved_over_real > 0
+        bound = first.k + (first.saved_over_real_most if more else first.saved_over_real_least)
+        return (
+            f"What refined images replace lies beyond the measured numbers of labelled {kind} images: those refined "
+            f"with `{first.refiner}` and {first.k:,} labelled ones score as {'more' if more else 'fewer'} than "
+            f"{bound:,.0f} labelled ones alone."
+        )
+    best = measured.iloc[0]
     ends = (
         _count(best[f"saved_over_real_{end}"], best.saved_over_real_least, best.saved_over_real_most) for end in ENDS
     )

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.report.answers import answers
 from bench.report.columns import NAME, NOTHING, Column, columns_of, interval, number, points
 from bench.report.leaderboard import BLOCKS, Row, Table
 from bench.report.origins import Origin
@@ -96,6 +97,16 @@ class Board:
     @property
     def headline(self) -> str:
         return headline(self.table)
+
+    @property
+    def answers(self) -> list[tuple[str, str]]:
+        return answers(self.table)
+
+    @property
+    def flagged(self) -> list[str]:
+        """Refiners whose labels are flagged."""
+        flagged = (row.refiner for row in self.table.rows if row.measured and row.measured.labels.flags)
+        return list(dict.fromkeys(flagged))
 
     @property
     def warnings(self) -> list[str]:

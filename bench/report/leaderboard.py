@@ -32,7 +32,17 @@ from bench.report.sections import Section, sections_of
 
 MIN_SEEDS = 3
 """Task seeds that a ranked row needs (DESIGN §8)."""
-COSTS = ("fit_seconds", "refine_seconds", "train_seconds", "images_seen", "peak_memory_mb")
+COSTS = (
+    "fit_seconds",
+    "refine_seconds",
+    "train_seconds",
+    "gpu_seconds",
+    "images_seen",
+    "peak_memory_mb",
+    "fit_images_seen",
+    "refiner_parameters",
+)
+"""Of :class:`bench.records.Cost`, as a row shows their means; what no record states a row does not have."""
 REFINER_VERSIONS = frozenset({"refiner", "refiner_source"})
 """Keys of ``Record.versions`` that rightly differ between refiners, but not between the cells of one."""
 
@@ -286,7 +296,7 @@ def _row(arm: str, refiner: str, cells: pd.DataFrame, values: BySeed, groups: np
         refiner=refiner,
         target_labels=int(labels[0]) if labels else None,
         seeds=tuple(values),
-        costs={name: float(cost) for name, cost in zip(COSTS, costs, strict=False)},
+        costs={name: float(cost) for name, cost in zip(COSTS, costs, strict=False) if not math.isnan(cost)},
         secondary={name: float(np.mean(found)) for name, found in metrics.items() if name.split(" [")[0] != primary},
         score=score,
     )

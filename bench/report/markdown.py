@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from bench.report.answers import answers
 from bench.report.columns import NAME, NOTHING, Column, columns_of
 from bench.report.leaderboard import BLOCKS, Block, Row, Table
 from bench.report.words import block_title, headline, notes, reproduce, spans, warnings
@@ -13,7 +14,7 @@ _SAFE_IN_CODE = re.compile(r"[\w.:=,@()/+ -]+")
 
 
 def leaderboard_markdown(tables: Sequence[Table]) -> str:
-    """A page: for each table its headline, its blocks and its notes."""
+    """A page: for each table its headline, the answers, its blocks and its notes."""
     return "\n".join(["# Leaderboard", "", *(line for table in tables for line in _section(table))])
 
 
@@ -35,6 +36,9 @@ def prose(text: str) -> str:
 
 def _section(table: Table) -> Iterator[str]:
     yield from (f"## {escape(table.title)}", "", f"**Result.** {prose(headline(table))}", "")
+    yield from ("| question | answer |", "| --- | --- |")
+    yield from (_line([escape(question), prose(answer)]) for question, answer in answers(table))
+    yield ""
     for warning in warnings(table):
         yield from (f"> ⚠ {prose(warning)}", "")
     for block in BLOCKS:

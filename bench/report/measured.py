@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bench.measures import Measurement, Quantity
+from bench.measures import CONFOUNDED, Measurement, Quantity
 
 NOT_MEASURED = "not measured"
 
@@ -25,6 +25,11 @@ class Part:
     about: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     problem: str = NOT_MEASURED
+
+    @property
+    def confounded(self) -> str:
+        """The mark of a score whose judge knows source images alone; empty otherwise."""
+        return CONFOUNDED if CONFOUNDED in self.about.get("judge", "") else ""
 
     def get(self, name: str) -> Quantity:
         return self.values.get(name) or Quantity.not_measurable(self.problem or f"no {name}")

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from bench.report.about_measures import about_measures
-from bench.report.columns import MARKS, interval, number, points
+from bench.report.columns import MARKS, interval, number, p_value, points
 from bench.report.leaderboard import MIN_SEEDS, Block, Estimate, Row, Table
 
 
@@ -113,7 +113,7 @@ def detail(row: Row, table: Table) -> list[tuple[str, str]]:
             if limits:
                 parts.append(f"{interval(limits.low, limits.high, table.decimals, signed)} over {what}")
         if estimate.p_adjusted is not None:
-            parts.append(f"adjusted p {'< 0.001' if estimate.p_adjusted < 0.001 else f'{estimate.p_adjusted:.3f}'}")
+            parts.append(f"adjusted p {p_value(estimate.p_adjusted)}")
         if estimate.verdict:
             parts.append(MARKS.get(estimate.verdict, estimate.verdict))
         said.append((term, "; ".join(parts)))
@@ -164,11 +164,11 @@ def warnings(table: Table) -> list[str]:
         for key, values in table.versions.items()
         if len(values) > 1
     ]
-    damaged = {row.refiner: row.measured.labels.flags for row in table.rows if row.measured}
-    if objections := [f"{code(refiner)} ({' and '.join(flags)})" for refiner, flags in damaged.items() if flags]:
+    flagged = {row.refiner: row.measured.labels.flags for row in table.rows if row.measured}
+    if objections := [f"{code(refiner)} ({' and '.join(flags)})" for refiner, flags in flagged.items() if flags]:
         found.append(
-            f"Labels damaged, by this measure: {', '.join(objections)}. What these refiners gain or lose is no matter "
-            "of looks alone."
+            f"Labels flagged: {', '.join(objections)}. Either they no longer fit, or the judge cannot read these "
+            "images; until that is known, what these refiners gain or lose is no matter of looks alone."
         )
     for what, numbers in (("training steps", table.steps), ("batch sizes", table.batch_sizes)):
         if len(numbers) > 1:
@@ -186,7 +186,7 @@ def reproduce(table: Table) -> list[str]:
     ]
 
 
-def _amount(value: float, table: Table, signed: bool = False) -> str:
+def amount(value: float, table: Table, signed: bool = False) -> str:
     """``+3.2 accuracy points``, ``-4.0 mm of translation_error``."""
     metric = table.metric
     figure = number(value, table.decimals, signed)
@@ -198,7 +198,7 @@ def _amount(value: float, table: Table, signed: bool = False) -> str:
 
 def _measured(estimate: Estimate, table: Table) -> str:
     """``+3.2 accuracy points [+1.0, +5.4] (▲ gain)``."""
-    parts = [_amount(estimate.value, table, signed=True)]
+    parts = [amount(estimate.value, table, signed=True)]
     if estimate.interval:
         parts.append(interval(estimate.interval.low, estimate.interval.high, table.decimals, signed=True))
     return " ".join([*parts, f"({MARKS.get(estimate.verdict, estimate.verdict)})"])
@@ -206,7 +206,7 @@ def _measured(estimate: Estimate, table: Table) -> str:
 
 def _one_gains(table: Table, row: Row, gain: Estimate) -> list[str]:
     how = "Refining with" if row.arm == "refined" else "Training on source and refined images together with"
-    said = f"{how} {code(row.refiner)} gains {_amount(gain.value, table, signed=True)}"
+    said = f"{how} {code(row.refiner)} gains {amount(gain.value, table, signed=True)}"
     if gain.simultaneous:
         limits = interval(gain.simultaneous.low, gain.simultaneous.high, table.decimals, signed=True)
         said += f", 95 % simultaneous interval {limits},"
@@ -214,7 +214,7 @@ def _one_gains(table: Table, row: Row, gain: Estimate) -> list[str]:
     if row.gap_closed_percent is not None:
         said += f"; it closes {row.gap_closed_percent:.0f} % of the gap to `oracle`"
     if row.measured and row.measured.labels.values:
-        said += "; labels damaged" if row.measured.labels.flags else "; labels intact"
+        said += "; labels flagged" if row.measured.labels.flags else "; labels intact"
     sentences = [f"{said}."]
     if table.recipe == "plain" and row.strong_gain:
         sentences.append(f"Over `source` under the recipe `strong` it is {_measured(row.strong_gain, table)}.")
@@ -228,7 +228,7 @@ def _none_gains(table: Table, tested: Sequence[tuple[Row, Estimate]], best: Row,
     unresolved = f"No refiner's gain is resolved with {len(table.gains.seeds)} seeds"
     smallest = table.gains.test and table.gains.test.minimal_detectable_gain
     if smallest:
-        unresolved += f"; a gain under {_amount(smallest, table)} would be missed more than one time in five"
+        unresolved += f"; a gain under {amount(smallest, table)} would be missed more than one time in five"
     sentences = [f"{unresolved}."]
     if losing:
         sentences.append(f"Resolved losses: {', '.join(code(row.refiner) for row in losing)}.")
@@ -265,6 +265,7 @@ def _about_pair(table: Table) -> list[str]:
         said,
         f"Training data: {pair.n_source:,} synthetic images, {pair.n_target_train:,} unlabelled target images for "
         f"refiners, {pair.n_target_labelled:,} labelled ones for the rows that say so.",
+        *([f"Tuning: {pair.tuned}"] if pair.tuned else []),
     ]
 
 
@@ -280,7 +281,7 @@ def _about_tests(table: Table) -> list[str]:
         f"({len(tested) - n_refiners}); resolved means adjusted p < 0.05."
     ]
     if test.minimal_detectable_gain is not None:
-        smallest = _amount(test.minimal_detectable_gain, table)
+        smallest = amount(test.minimal_detectable_gain, table)
         said.append(f"Smallest gain seen with 80 % power at Holm's first step: {smallest}.")
     lacking = [seed for seed in table.seeds if seed not in table.gains.seeds]
     if lacking:

@@ -13,7 +13,8 @@ from bench.data.splits import split_by_hash
 from bench.own_suite import own_suite
 from bench.plan import make_plan
 from bench.registry import Registry
-from bench.suite import Suite, resolve
+from bench.resolving import resolve
+from bench.suite import Suite
 from toy_runs import InlineRun
 
 REGISTRY = Registry()
@@ -205,7 +206,7 @@ def _few(table):
 def test_without_target_labels_the_source_is_refined_and_nothing_is_scored(tmp_path):
     folders.write_class_folders(tmp_path / "source", 12)
     folders.write_photos(tmp_path / "target", 10)
-    finished = run(tmp_path, own_suite("classification", texts(tmp_path), refiners=["histogram"]))
+    finished = run(tmp_path, own_suite("classification", texts(tmp_path), refiners=["histogram"], train_steps=1))
     assert finished.outcome.failures == {}
     assert finished.outcome.records == []
     assert {"prepare": 2, "fit": 1, "refine": 1, "domain_gap": 1}.items() <= finished.executor.counts.items()
@@ -230,7 +231,7 @@ def test_a_broken_image_fails_its_side_with_one_line(tmp_path):
     photo = tmp_path / "target" / "IMG_0003.jpg"
     folders.save(folders.picture(3, (300, 200)), photo)
     photo.write_bytes(photo.read_bytes()[:-500])
-    finished = run(tmp_path, own_suite("classification", texts(tmp_path), refiners=["histogram"]))
+    finished = run(tmp_path, own_suite("classification", texts(tmp_path), refiners=["histogram"], train_steps=1))
     assert any("IMG_0003.jpg cannot be decoded" in reason for reason in finished.listener.failures.values())
 
 

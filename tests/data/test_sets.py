@@ -1,4 +1,5 @@
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -13,20 +14,28 @@ from bench.data.sets import SETS, check_layout, set_module
 from bench.data.sets.classes import CLASSES
 from bench.plan import make_plan
 from bench.registry import PLACED_PAIRS, Registry
-from bench.suite import Suite, load_suite, resolve
+from bench.resolving import resolve
+from bench.suite import Suite, load_suite
 from toy_runs import InlineRun
 
 REGISTRY = Registry()
 MODULES = {name: "bop_lm" if module == "bop" else module for name, module in SETS.items()}
 
 
-@pytest.fixture
-def data(tmp_path, monkeypatch):
-    """$REALGAIN_DATA with a fixture tree of every set."""
-    monkeypatch.setenv("REALGAIN_DATA", str(tmp_path / "data"))
+@pytest.fixture(scope="module")
+def placed(tmp_path_factory):
+    """A fixture tree of every set."""
+    root = tmp_path_factory.mktemp("placed")
     for name, write in MODULES.items():
-        getattr(placed_sets, write)(tmp_path / "data" / name)
-    return tmp_path / "data"
+        getattr(placed_sets, write)(root / name)
+    return root
+
+
+@pytest.fixture
+def data(placed, tmp_path, monkeypatch):
+    """$REALGAIN_DATA with a copy of that tree."""
+    monkeypatch.setenv("REALGAIN_DATA", str(tmp_path / "data"))
+    return shutil.copytree(placed, tmp_path / "data")
 
 
 def read(data, name, split, n=2):

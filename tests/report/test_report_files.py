@@ -77,7 +77,8 @@ def rows_of_csv(path):
 
 
 def test_markdown_and_html_hold_the_same_tables(report):
-    tables = markdown_tables(report.markdown.read_text())
+    answers, *tables = markdown_tables(report.markdown.read_text())
+    assert answers[0] == ["question", "answer"]
     assert len(tables) == 4
     assert tables == TableReader(report.html.read_text()).tables
 

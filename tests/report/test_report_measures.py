@@ -12,7 +12,7 @@ from bench import stats
 from bench.data.imageset import DataError
 from bench.measures import Measurement, Quantity, Subject
 from bench.report import tables_of, write_report
-from bench.report.columns import COLUMNS
+from bench.report.columns import COLUMNS, columns_of
 from bench.report.tables import leaderboard_csv
 from bench.report.words import headline, notes, warnings
 
@@ -79,6 +79,7 @@ def measured(quick_records):
             "edges_kept": Quantity.not_measurable("no masks, boxes or depth"),
             "similarity": Quantity.not_measurable("no masks"),
             "to_truth": Quantity(value=31.4, unit="levels"),
+            "to_truth_identity": Quantity(value=52.0, unit="levels"),
         }
         gap = {
             "kid_before": quantity(1.2, 0.1, ""),
@@ -104,7 +105,7 @@ def test_a_row_shows_what_was_measured_of_its_images_in_every_arm_that_trains_on
         "judge's score kept, % [95 %]": "96 [94, 98] (identity 100)",
         "label edges kept, % [95 %]": "not measurable: no masks, boxes or depth",
         "foreground SSIM [95 %]": "not measurable: no masks",
-        "off the truth, levels": "31.4",
+        "off the truth, levels": "31.4 (identity 52.0)",
         "domain gap, KID [95 %]": "1.20 [1.10, 1.30] → 0.30 [0.20, 0.40]",
     }
     for arm in ("source_refined", "refined_hybrid@50"):
@@ -112,14 +113,60 @@ def test_a_row_shows_what_was_measured_of_its_images_in_every_arm_that_trains_on
     assert set(cells_of(table, "source", "").values()) == {"–"}
 
 
+def test_each_of_the_three_numbers_stands_beside_that_of_identity(quick_records):
+    values = {
+        "score_kept": quantity(80.0),
+        "score_kept_identity": quantity(32.0),
+        "edges_kept": quantity(64.0),
+        "edges_before": quantity(0.97, 0.01),
+        "edges_after": quantity(0.8, 0.01),
+        "similarity": quantity(0.48, 0.04),
+    }
+    found = measurement(quick_records[0], "label_preservation", "histogram", values)
+    (table,) = tables_of(quick_records, [found])
+    shown = cells_of(table, "refined", "histogram")
+    assert shown["judge's score kept, % [95 %]"] == "80 [78, 82] (identity 32)"
+    assert shown["label edges kept, % [95 %]"] == "64 [62, 66] (identity 100; agreement 0.97 → 0.80)"
+    assert shown["foreground SSIM [95 %]"] == "0.48 [0.44, 0.52] (identity 1)"
+
+
+def test_a_judge_that_knows_source_images_alone_is_marked_at_its_numbers(quick_records, measured, tmp_path):
+    def of_source(found):
+        judge = "`source` under the recipe `strong`, task seed 0: the target has no labels, so confounded by realism"
+        return found.model_copy(update={"about": found.about | {"judge": judge}})
+
+    confounded = [of_source(m) if m.kind == "label_preservation" else m for m in measured]
+    (table,) = tables_of(quick_records, confounded)
+    shown = cells_of(table, "refined", "reinhard")
+    assert shown["judge's score kept, % [95 %]"] == "45 [43, 47] (identity 100; confounded by realism)"
+    assert shown["labels after refining"] == "⚑ flagged (score; confounded by realism)"
+    paths = write_report(quick_records, tmp_path, confounded, figures=False)
+    assert all("⚑ flagged (score; confounded by realism)" in p.read_text() for p in (paths.markdown, paths.html))
+    (table,) = tables_of(quick_records, measured)
+    assert "confounded" not in cells_of(table, "refined", "reinhard")["judge's score kept, % [95 %]"]
+
+
+def test_the_distance_to_the_truth_is_a_column_only_where_there_is_a_truth(quick_records, measured):
+    def without(found):
+        gone = dict.fromkeys(("to_truth", "to_truth_identity"), Quantity.not_measurable("no scenes in that look"))
+        return found.model_copy(update={"values": found.values | gone})
+
+    def titles(measurements):
+        (table,) = tables_of(quick_records, measurements)
+        return [column.title for column in columns_of("ranked", table)]
+
+    assert "off the truth, levels" in titles(measured)
+    assert "off the truth, levels" not in titles([without(m) for m in measured])
+
+
 def test_damage_is_flagged_in_the_row_above_the_table_and_in_every_file(quick_records, measured, tmp_path):
     (table,) = tables_of(quick_records, measured)
-    assert cells_of(table, "refined", "reinhard")["labels after refining"] == "⚑ damaged (score)"
+    assert cells_of(table, "refined", "reinhard")["labels after refining"] == "⚑ flagged (score)"
     assert any("`reinhard` (score)" in warning for warning in warnings(table))
     assert "; labels intact" in headline(table)
     paths = write_report(quick_records, tmp_path, measured, figures=False)
     for path in (paths.markdown, paths.html):
-        assert "⚑ damaged (score)" in path.read_text()
+        assert "⚑ flagged (score)" in path.read_text()
         assert "1.20 [1.10, 1.30] → 0.30 [0.20, 0.40]" in path.read_text()
 
 
@@ -133,7 +180,7 @@ def test_measures_rank_nothing(quick_records, measured):
 def test_the_csv_holds_every_measure_unrounded_with_its_reason(quick_records, measured):
     rows = list(csv.DictReader(io.StringIO(leaderboard_csv(tables_of(quick_records, measured)).decode())))
     row = next(r for r in rows if (r["arm"], r["refiner"]) == ("refined", "reinhard"))
-    assert row["labels"] == "⚑ damaged (score)"
+    assert row["labels"] == "⚑ flagged (score)"
     assert (row["labels_score_kept"], row["labels_score_kept_low"], row["labels_score_kept_high"]) == ("45", "43", "47")
     assert row["labels_similarity"] == ""
     assert row["labels_similarity_reason"] == "no masks"
@@ -170,7 +217,7 @@ def test_refiner_seeds_are_averaged_and_any_of_them_flags(make_records):
     (table,) = tables_of(records, both)
     shown = cells_of(table, "refined", "fda")
     assert shown["judge's score kept, % [95 %]"] == "80 [78, 82]"
-    assert shown["labels after refining"] == "⚑ damaged (score)"
+    assert shown["labels after refining"] == "⚑ flagged (score)"
 
 
 def test_gap_and_gain_are_correlated_over_refiners_if_there_are_four(quick_records, measured, make_records):
