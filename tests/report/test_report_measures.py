@@ -13,6 +13,8 @@ from bench.data.imageset import DataError
 from bench.measures import Measurement, Quantity, Subject
 from bench.report import tables_of, write_report
 from bench.report.columns import COLUMNS, columns_of
+from bench.report.figures import table_figures
+from bench.report.frame import cell_frame
 from bench.report.tables import leaderboard_csv
 from bench.report.words import headline, notes, warnings
 
@@ -230,6 +232,16 @@ def test_gap_and_gain_are_correlated_over_refiners_if_there_are_four(quick_recor
     ]
     (table,) = tables_of(records, found)
     assert any("Over 5 refiners, closing it and gaining have a rank correlation of +1.00 [" in n for n in notes(table))
+
+
+@pytest.mark.parametrize(("removed", "said"), [(0.3, "r2 brings the images closest"), (-0.3, "No refiner brings")])
+def test_the_figure_says_who_brings_the_images_closer_if_anyone_does(make_records, removed, said):
+    records = make_records({("source", ""): 0.7, **{("refined", f"r{i}"): 0.7 + i / 30 for i in range(3)}})
+    gaps = {"r0": removed - 0.2, "r1": removed - 0.1, "r2": removed}
+    found = [measurement(records[0], "domain_gap", r, {"kid_reduction": quantity(gaps[r], 0.1, "")}) for r in gaps]
+    (table,) = tables_of(records, found)
+    figures = {figure.title: figure for figure in table_figures(table, cell_frame(records), "f")}
+    assert figures["Gain against domain gap"].finding.startswith(said)
 
 
 def test_a_rank_correlation_is_spearmans_and_its_interval_covers():
