@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench.arms import Arm
+from bench.report.board import Estimate, Table, label
 from bench.report.columns import number, points
 from bench.report.cost import pareto_front
 from bench.report.drawing import MARKERS, Draft, Figure, dot, drawn, name_lines, of_lines, short, with_limits
-from bench.report.leaderboard import Estimate, Table, label
 from bench.report.per_class import class_gains
 from bench.report.svg import CURVES, PAINTS
 from bench.report.words import best_refiner, kind_of_target
