@@ -11,14 +11,13 @@ than memory is written to disk block by block and never held.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from bench.data import fitting
+from bench.data.decoding import for_each
 from bench.data.fitting import Fit, Size
 from bench.data.imageset import COLUMNS, Column, DataError, ImageSet
 
@@ -121,15 +120,6 @@ class Decoded:
 
         for_each(fill, len(rows))
         return taken
-
-
-def for_each(work: Callable[[int], None], n: int) -> None:
-    """``work(0) … work(n − 1)`` on all cores; the error of the smallest number is raised."""
-    if n == 1:
-        return work(0)
-    with ThreadPoolExecutor(os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()) as pool:
-        list(pool.map(work, range(n)))
-    return None
 
 
 def working_set(listing: Listing, size: Size, fit: Fit, *, native_labels: bool = False) -> ImageSet:

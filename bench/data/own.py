@@ -26,12 +26,13 @@ from pydantic import Field, field_validator
 
 from bench.api import Frozen, Limits, Pair, SourceSplits, TargetSplits
 from bench.data import fitting
+from bench.data.decoding import for_each
 from bench.data.fitting import Fit, Size
 from bench.data.folders import sequence_of
 from bench.data.formats import Options, recognise
 from bench.data.formats.depth_png import UNITS
 from bench.data.imageset import DataError
-from bench.data.listing import Listing, for_each, working_set
+from bench.data.listing import Listing, working_set
 from bench.data.matching import depth_range_m, described, known_depths_m, matched, sample_sizes
 from bench.data.splits import content_hash, near_duplicate_hash, split_hashed
 from bench.data.usable import (

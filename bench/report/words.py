@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
+from pathlib import PurePath
 
 from bench.report.about_measures import about_measures
 from bench.report.columns import MARKS, interval, number, p_value, points
 from bench.report.leaderboard import MIN_SEEDS, Block, Estimate, Row, Table
+from bench.suite import shipped
 
 
 def spans(prose: str) -> Iterator[tuple[bool, str]]:
@@ -176,9 +178,14 @@ def warnings(table: Table) -> list[str]:
     return found
 
 
+def run_command(suite: str, results: str = ".") -> str:
+    """What runs a suite again: its name if it ships; otherwise the file that its run left in the folder ``results``."""
+    return f"python -m bench run {shlex.quote(suite if suite in shipped() else str(PurePath(results, 'suite.yaml')))}"
+
+
 def reproduce(table: Table) -> list[str]:
     """The command behind the records, and what ran them."""
-    commands = " and ".join(code(f"python -m bench run {shlex.quote(suite)}") for suite in table.suites)
+    commands = " and ".join(dict.fromkeys(code(run_command(suite)) for suite in table.suites))
     versions = ", ".join(f"{key} {' / '.join(values)}" for key, values in table.versions.items() if " of " not in key)
     return [
         f"Reproduce: {commands}; the suite as it was run is `suite.yaml` beside this page.",

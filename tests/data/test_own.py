@@ -1,4 +1,5 @@
 import shutil
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -196,6 +197,22 @@ def test_two_folders_give_a_leaderboard(boxes):
     assert finished.outcome.complete, finished.listener.failures
     assert {r.cell.arm for r in finished.outcome.records} == {"source", "refined", "hybrid@3", "oracle"}
     assert finished.outcome.records[0].pair.n_target_test + finished.outcome.records[0].pair.n_target_train == 20
+
+
+def test_files_are_decoded_and_resized_once_however_long_and_often_is_trained(boxes, monkeypatch):
+    decoded = []
+    read = pictures.picture_of
+    monkeypatch.setattr(pictures, "picture_of", lambda image, path: decoded.append(path) or read(image, path))
+
+    def trained(seeds, train_steps):
+        suite = own_suite("detection", texts(boxes), refiners=["histogram"], seeds=seeds, train_steps=train_steps)
+        assert run(boxes, suite).outcome.complete
+        return Counter(path.name for path in decoded if path.is_relative_to(boxes / "source"))
+
+    first = trained(1, 1)
+    assert set(first.values()) == {1}
+    assert len(first) == 24
+    assert trained(2, 2) == first
 
 
 def _few(table):

@@ -19,11 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.data.decoding import for_each
 from bench.data.folders import INSTANCE_WORDS, MASK_WORDS, files_below, images_among, label_images_among, paired, says
 from bench.data.formats import Options, of_images
 from bench.data.formats.class_files import Named, names_of_txt, of_csv, of_labelmap
 from bench.data.imageset import DataError
-from bench.data.listing import IGNORE, Listing, for_each
+from bench.data.listing import IGNORE, Listing
 from bench.data.pictures import read_colours, read_ids
 
 NAME = "mask PNGs"
