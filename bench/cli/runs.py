@@ -218,7 +218,7 @@ def _refuse_foreign_records(results: Path, suite: Suite) -> None:
     if before.get("name") != suite.name:
         raise UserError(f"{results} holds the results of suite {before.get('name')!r}; name another folder with --out")
     theirs, ours = (
-        folders_of(pairs) for pairs in ([t["pair"] for t in before["tables"]], [t.pair for t in suite.tables])
+        folders_of(pairs) for pairs in ([t["pair"] for t in before.get("tables", ())], [t.pair for t in suite.tables])
     )
     if theirs != ours:
         raise UserError(
