@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from bench.api import UserError
 from bench.data.formats import FORMATS
 from bench.data.own import OwnParams
-from bench.names import join_variant, unknown
+from bench.names import join_variant, split_variant, unknown
 from bench.suite import Suite, TableEntry
 
 REFINERS = ("histogram", "reinhard", "fda:beta=0.05")
@@ -97,3 +97,9 @@ def own_suite(
     }
     table = TableEntry.model_validate(entry)
     return Suite(name=name, title=f"{source} to {target}: a user's own folders", tables=(table,))
+
+
+def folders_of(pairs: Sequence[str]) -> tuple[str, ...]:
+    """The folders that pairs ``own`` of a suite name; none of other pairs."""
+    own = [options for name, options in map(split_variant, pairs) if name == "own"]
+    return tuple(dict.fromkeys(options[key] for options in own for key in FOLDERS if key in options))

@@ -21,6 +21,13 @@ def test_two_folders_and_nothing_else(cli, tmp_path):
     again = cli("run", "results/local/renders-photos-classification/suite.yaml")
     assert again.returncode == 0, again.stderr
     assert "0 done now" in " ".join(again.stdout.split())
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "renders").rename(tmp_path / "elsewhere" / "renders")
+    alike = cli(
+        "run", "--task", "classification", "--source", "elsewhere/renders", "--target", "photos", "--train-steps", "1"
+    )
+    assert (alike.returncode, alike.stderr.count("\n")) == (2, 1)
+    assert "folders of the same names; name another folder with --out" in alike.stderr
 
 
 def test_planning_two_folders_and_nothing_else_says_what_is_there_and_what_it_costs(cli, tmp_path):

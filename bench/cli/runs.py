@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bench.records import Record
     from bench.runner import Outcome
     from bench.store import Entry, Store
+    from bench.suite import Suite
 
 app = typer.Typer()
 
@@ -77,7 +78,7 @@ def run(
         kept = open_store(store, console)
         results = out or Path("results/local") / plan.suite.name
         _refuse_beyond_free_disk(plan, kept)
-        _refuse_foreign_records(results, plan.suite.name)
+        _refuse_foreign_records(results, suite)
         save_suite(suite, results / "suite.yaml")
 
         def on_tables(records: Sequence[Record]) -> None:
@@ -203,13 +204,27 @@ def _print_without_scores(
         raise typer.Exit(EXIT_INCOMPLETE)
 
 
-def _refuse_foreign_records(results: Path, suite: str) -> None:
-    """A run leaves in its results folder what it planned, and so must not be pointed at another suite's."""
+def _refuse_foreign_records(results: Path, suite: Suite) -> None:
+    """A run leaves in its results folder what it planned, and so must not be pointed at another suite's, nor at that of
+    folders that are called alike and lie elsewhere."""
     import yaml
 
+    from bench.own_suite import folders_of
+
     saved = results / "suite.yaml"
-    if saved.is_file() and (other := yaml.safe_load(saved.read_text()).get("name")) != suite:
-        raise UserError(f"{results} holds the results of suite {other!r}; name another folder with --out")
+    if not saved.is_file():
+        return
+    before = yaml.safe_load(saved.read_text())
+    if before.get("name") != suite.name:
+        raise UserError(f"{results} holds the results of suite {before.get('name')!r}; name another folder with --out")
+    theirs, ours = (
+        folders_of(pairs) for pairs in ([t["pair"] for t in before.get("tables", ())], [t.pair for t in suite.tables])
+    )
+    if theirs != ours:
+        raise UserError(
+            f"{results} holds the results of {' and '.join(theirs)}, folders of the same names; name another folder "
+            "with --out"
+        )
 
 
 def _refuse_beyond_free_disk(plan: Plan, store: Store) -> None:

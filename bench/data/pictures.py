@@ -83,6 +83,8 @@ def picture_of(image: Image.Image, path: Path) -> np.ndarray:
 def read_ids(path: Path, content: bytes | None = None) -> np.ndarray:
     """``(H, W) int64``: the values of one channel, a palette's indices, or those of three equal channels.
 
+    A second channel beside grey is opacity; where green and blue are empty the red is the id, as CARLA writes it.
+
     Raises
     ------
     DataError: a colour image, in which no channel is *the* id.
@@ -91,7 +93,7 @@ def read_ids(path: Path, content: bytes | None = None) -> np.ndarray:
         raw, mode = np.asarray(image), image.mode
     if raw.ndim == 2:
         return raw.astype(np.int64)
-    if (raw[..., 1:3] == raw[..., :1]).all():
+    if raw.shape[2] == 2 or (raw[..., 1:3] == raw[..., :1]).all() or not raw[..., 1:3].any():
         return raw[..., 0].astype(np.int64)
     n_colours = len(np.unique(raw[..., :3].reshape(-1, 3), axis=0))
     raise DataError(

@@ -114,6 +114,11 @@ def test_class_folders_inside_parts_of_a_split_whatever_they_are_called(tmp_path
     assert listing.notes == ("train, val are read as one set",)
 
 
+def test_folders_of_images_and_masks_are_no_classes(tmp_path):
+    folders.write_masks(tmp_path, 4)
+    assert recognise(tmp_path, Options("classification")).format == "images"
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -85,3 +85,14 @@ def test_what_is_no_whole_image_is_named(given, content, message):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(DataError, match=r"gone\.png does not exist; add the file, or remove what refers to it"):
         read_picture(tmp_path / "gone.png")
+
+
+def test_ids_beside_opacity(given):
+    ids = NOISE[..., 0] // 10
+    np.testing.assert_array_equal(read_ids(**given(png(np.stack([ids, np.full_like(ids, 255)], axis=2)))), ids)
+
+
+def test_ids_in_the_red_of_carla(given):
+    ids = NOISE[..., 0] // 10
+    empty = np.zeros_like(ids)
+    np.testing.assert_array_equal(read_ids(**given(png(np.stack([ids, empty, empty], axis=2)))), ids)

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 
 from bench.data.fitting import Size
-from bench.data.folders import IMAGE_SUFFIXES, files_below, images_among
+from bench.data.folders import IMAGE_SUFFIXES, all_images_among, files_below, images_among
 from bench.data.imageset import DataError
 from bench.data.listing import Listing
 from bench.data.pictures import image_size, read_picture
@@ -120,6 +120,12 @@ def recognise_any(root: Path) -> Listing:
             if found is not None:
                 return found
     return plain(root, files)
+
+
+def photographs(root: Path) -> Listing:
+    """The images of a folder whose labels, if it has any, are not looked at: nothing wrong with them is an error."""
+    files = files_below(root)
+    return of_images("images", root, images_among(files) or all_images_among(files), files)
 
 
 def plain(root: Path, files: tuple[Path, ...]) -> Listing:
