@@ -39,3 +39,8 @@ def split_variant(text: str) -> tuple[str, dict[str, str]]:
 def join_variant(name: str, options: dict[str, str]) -> str:
     """The canonical spelling of a variant: options sorted by key."""
     return name + (":" + ",".join(f"{key}={options[key]}" for key in sorted(options)) if options else "")
+
+
+def canonical(variant: str) -> str:
+    """A variant in its canonical spelling: ``" fda: beta=0.05"`` → ``"fda:beta=0.05"``."""
+    return join_variant(*split_variant(variant))

@@ -29,11 +29,12 @@ from bench.api import Budget, Described, Refiner, UserError
 from bench.data.fit_sets import fit_sets, resized
 from bench.data.fitting import Size
 from bench.data.folders import files_below, folder_digest
-from bench.data.formats import recognise_any
+from bench.data.formats import photographs, recognise_any
 from bench.data.imageset import ImageSet
 from bench.data.listing import Listing
 from bench.data.rescale import rescaled
 from bench.data.stored import save_set
+from bench.data.usable import refuse_nested
 from bench.jobs import fit
 from bench.jobs.work import Work, digest_of
 from bench.records import write_atomically
@@ -49,7 +50,7 @@ TILE_PX = 1024
 OVERLAP_PX = 128
 JPEG_QUALITY = 95
 NO_SMOKE_RUN = 1_000_000
-VERSION = 1
+VERSION = 2
 
 Progress = Callable[[str, int, int], None]
 
@@ -92,7 +93,8 @@ def refine_folder(
     """
     refiner, described = registry.refiner(request.refiner)
     _refuse_overlap(request)
-    source, target = recognise_any(request.source), recognise_any(request.target).unlabelled()
+    refuse_nested({"source": request.source, "target": request.target})
+    source, target = recognise_any(request.source), photographs(request.target)
     _refuse_refiner(refiner, source, request)
     if request.size and source.format == "BOP":
         raise UserError("--size cannot rescale the labels of a BOP folder (camera matrices among them); leave it out")
@@ -306,6 +308,7 @@ def _encoded(pixels: np.ndarray, original: Path) -> bytes:
     """The file's content in the kind of the original; grey where that was grey."""
     with Image.open(original) as image:
         kind, grey = image.format or "PNG", image.mode in ("L", "1")
+    kind = "JPEG" if kind == "MPO" else kind  # what phones write: a JPEG, and a second picture behind it
     refined = Image.fromarray(pixels)
     if grey:
         refined = refined.convert("L")

@@ -7,15 +7,29 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
+from pydantic import ValidationError
+
 from bench.api import UserError
 from bench.data.formats import FORMATS
-from bench.names import join_variant, unknown
+from bench.data.own import OwnParams
+from bench.names import join_variant, split_variant, unknown
 from bench.suite import Suite, TableEntry
 
 REFINERS = ("histogram", "reinhard", "fda:beta=0.05")
 """Compared where none is named: those that need no training, so that a first answer comes soon."""
+FOLDERS = ("source", "target", "target_test")
 SEEDS = 3
 LABELLED_IMAGES = 20
+
+
+EXPECTED = {
+    "size": "width and height in pixels, as 320x240",
+    "depth_range": "nearest and farthest depth in metres, as 0.5+20",
+    "depth_unit": "mm, cm, m or 1/256m",
+    "target_depth_unit": "mm, cm, m or 1/256m",
+    "group_by": "folder or prefix",
+}
+"""What the options of the pair that may be wrong have to be, as the command line says it."""
 
 
 def own_suite(
@@ -50,10 +64,22 @@ def own_suite(
         raise unknown("budget", budget, budgets)
     stated = {"task": task.partition(":")[0]}
     for key, value in options.items():
-        if value:
-            stated[key] = str(Path(value).absolute()) if key in ("source", "target", "target_test") else value
-            if "," in value:
-                raise UserError(f"--{key.replace('_', '-')} {value}: commas separate options here; rename the folder")
+        if not value:
+            continue
+        if key not in FOLDERS:
+            stated[key] = value.replace(",", "+")  # both separate what a list holds
+            continue
+        stated[key] = str(Path(value).absolute())
+        if "," in stated[key]:
+            raise UserError(
+                f"--{key.replace('_', '-')} {stated[key]}: a comma would end the path in the suite that is written; "
+                "rename the folder, or name a link to it"
+            )
+    try:
+        OwnParams.model_validate(stated)
+    except ValidationError as error:
+        key = str(error.errors()[0]["loc"][0])
+        raise UserError(f"--{key.replace('_', '-')}: found {stated[key]!r}; expected {EXPECTED[key]}") from None
     arms = ["refined"]
     if stated.get("labelled_target"):
         arms += [f"hybrid@{LABELLED_IMAGES}", "oracle"]
@@ -71,3 +97,9 @@ def own_suite(
     }
     table = TableEntry.model_validate(entry)
     return Suite(name=name, title=f"{source} to {target}: a user's own folders", tables=(table,))
+
+
+def folders_of(pairs: Sequence[str]) -> tuple[str, ...]:
+    """The folders that pairs ``own`` of a suite name; none of other pairs."""
+    own = [options for name, options in map(split_variant, pairs) if name == "own"]
+    return tuple(dict.fromkeys(options[key] for options in own for key in FOLDERS if key in options))

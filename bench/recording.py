@@ -9,7 +9,8 @@ import numpy as np
 
 from bench.arms import Arm
 from bench.jobs.prepare import pair_digest
-from bench.plan import PlannedCell, phases_of, versions_of
+from bench.plan.graph import PlannedCell, versions_of
+from bench.plan.phases import phases_of
 from bench.records import Array, Cost, MetricInfo, PairInfo, Record, Selection
 from bench.store import Entry
 
@@ -103,6 +104,7 @@ def _pair_info(planned: PlannedCell, entries: Mapping[str, Entry]) -> PairInfo:
         n_target_labelled=target.get("target_train_labelled", 0),
         n_target_test=target["target_test"],
         class_names=pair.class_names,
+        tuned=pair.tuned,
     )
 
 

@@ -147,6 +147,8 @@ class PairInfo(Strict):
     n_target_labelled: int
     n_target_test: int
     class_names: tuple[str, ...]
+    tuned: str = ""
+    """Which defaults were chosen with its target labels in sight (:class:`bench.api.Pair`)."""
 
 
 class Record(Strict):

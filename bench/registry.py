@@ -228,9 +228,9 @@ class Registry:
         for cls in vars(module).values():
             if isinstance(cls, type) and inspect.isabstract(cls) and cls.__module__ == module.__name__ and not found:
                 missing = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
-                raise UserError(f"plug-in {file}: class {cls.__name__} lacks {missing}; see bench/api.py")
+                raise UserError(f"plug-in {file}: class {cls.__name__} lacks {missing}; see bench/api/")
         if not found:
-            raise UserError(f"plug-in {file} defines no subclass of Refiner, Task or Pair (see bench/api.py)")
+            raise UserError(f"plug-in {file} defines no subclass of Refiner, Task or Pair (see bench/api/)")
 
 
 def _made(cls: type[Plugin], params: Frozen, kind: str) -> Plugin:
@@ -245,7 +245,7 @@ def _made(cls: type[Plugin], params: Frozen, kind: str) -> Plugin:
 def _check_stated(cls: Any, file: Path) -> None:
     for attribute in ("name", "version"):
         if not hasattr(cls, attribute):
-            raise UserError(f"plug-in {file}: class {cls.__name__} states no {attribute!r}; see bench/api.py")
+            raise UserError(f"plug-in {file}: class {cls.__name__} states no {attribute!r}; see bench/api/")
 
 
 def _check_declared(cls: type[Refiner]) -> None:

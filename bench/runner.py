@@ -16,7 +16,7 @@ from bench import timings
 from bench.executors import Busy, Done, Executor, Failed, Progress, WorkOrder
 from bench.jobs import KINDS, WORK
 from bench.jobs.work import digest_of
-from bench.plan import Job, Plan, PlannedCell
+from bench.plan.graph import Job, Plan, PlannedCell
 from bench.products import FOLDERS, Product
 from bench.recording import failed_record, record_of
 from bench.records import Record, write_record

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from bench.plan import Job, Plan
+from bench.plan.graph import Job, Plan
 from bench.products import Product
 from bench.records import Record
 

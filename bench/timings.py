@@ -1,6 +1,6 @@
 """How long jobs took on this machine, relative to their prior estimates: what makes the next dry run believable.
 
-``timings.json`` in the store's root maps a job's signature (:attr:`bench.plan.Job.signature`) to measured ÷ prior
+``timings.json`` in the store's root maps a job's signature (:attr:`bench.plan.graph.Job.signature`) to measured ÷ prior
 seconds. It steers estimates only, never results.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 
-from bench.plan import Job, Plan
+from bench.plan.graph import Job, Plan
 from bench.records import write_atomically
 
 LIMIT_FACTOR = 20.0

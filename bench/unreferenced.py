@@ -17,9 +17,10 @@ from bench.api import UserError
 from bench.data.imageset import DataError
 from bench.plan import make_plan
 from bench.registry import Registry
+from bench.resolving import resolve
 from bench.runner import resolve_cached
 from bench.store import Store
-from bench.suite import Suite, load_suite, resolve, shipped
+from bench.suite import Suite, load_suite, shipped
 
 
 def referenced(store: Store, suites: Iterable[Suite], registry: Registry) -> set[str]:

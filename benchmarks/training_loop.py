@@ -1,4 +1,4 @@
-"""What the training loop costs beyond the network: images per second of ``bench.training.train`` beside a bare loop.
+"""What the training loop costs beyond the network: images per second of ``bench.training.loop``, and of a bare loop.
 
     OMP_NUM_THREADS=1 python benchmarks/training_loop.py [TASK:MODEL …] [--steps 40] [--rounds 15] [--device cuda]
 
@@ -31,7 +31,8 @@ from bench.api import LabelSpace, ModelParams, Task
 from bench.data.imageset import ImageSet
 from bench.names import split_variant
 from bench.registry import Registry
-from bench.training import Phase, Stream, train
+from bench.training.batches import Phase, Stream
+from bench.training.loop import train
 
 N_CLASSES = 8
 SIZES = {"classification": (32, 32), "pose": (64, 64), "segmentation": (128, 96), "detection": (128, 128)}
@@ -85,7 +86,7 @@ def loop_seconds(
     recipe: Literal["plain", "strong"],
     device: torch.device,
 ) -> float:
-    """Seconds of ``bench.training.train``."""
+    """Seconds of ``bench.training.loop.train``."""
 
     def steps() -> None:
         train(

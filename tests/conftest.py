@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 import torch
 
+from bench.cli import main
 from bench.registry import Registry
 from bench.store import Store
 from bench.suite import Suite
@@ -35,16 +39,34 @@ def run_inline(tmp_path: Path, registry: Registry) -> Callable[..., InlineRun]:
 
 
 @pytest.fixture
-def cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """``cli("run", …)``: the command line as a user has it, in a folder of its own."""
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """``cli("run", …)``: a command in this process, which has torch loaded, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
 
-    def call(*arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["bench", *arguments])
+        on_sigterm = signal.getsignal(signal.SIGTERM)
+        printed, said = io.StringIO(), io.StringIO()
+        with redirect_stdout(printed), redirect_stderr(said), pytest.raises(SystemExit) as left:
+            main()
+        signal.signal(signal.SIGTERM, on_sigterm)
+        return subprocess.CompletedProcess(arguments, left.value.code or 0, printed.getvalue(), said.getvalue())
+
+    return call
+
+
+@pytest.fixture
+def cli_process(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """``cli_process("run", …)``: the command line as a user has it; seconds slower than ``cli``, for it loads torch."""
+
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "bench", *arguments],
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=300,
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "COLUMNS": "120"},
         )
 

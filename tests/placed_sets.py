@@ -6,6 +6,7 @@ import gzip
 import json
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +147,7 @@ def hypersim(root: Path, n: int = 12) -> Path:
 
 
 def scenenet(root: Path, n: int = 4) -> Path:
+    """The validation archive alone, as most users have it."""
     for i in range(n):
         folder = root / "val" / "0" / "223"
         save(picture(900 + i, (320, 240)), folder / "photo" / f"{25 * i}.jpg")
@@ -153,13 +155,39 @@ def scenenet(root: Path, n: int = 4) -> Path:
     return root
 
 
-def bop_lm(root: Path, n: int = 8) -> Path:
+def bop_lm(root: Path) -> Path:
     """A PBR scene with JPEG pictures and depth of 0.1 mm, and the test scenes of objects 1 and 2."""
-    for split, scene, objects, suffix, scale in (
-        ("train_pbr", 0, (1, 2), ".jpg", 0.1),
-        ("test", 1, (1,), ".png", 1.0),
-        ("test", 2, (2,), ".png", 1.0),
-    ):
+    scenes = [("train_pbr", 0, (1, 2), ".jpg", 0.1), ("test", 1, (1,), ".png", 1.0), ("test", 2, (2,), ".png", 1.0)]
+    return bop(root, scenes)
+
+
+def bop_tless(root: Path) -> Path:
+    """T-LESS's sensor is in the names of its splits; beside them lie folders that hold no scenes."""
+    place(root / "models_cad" / "models_info.json", "{}")
+    place(root / "camera_primesense.json", "{}")
+    scenes = [("train_primesense", 5, (5,), ".png", 0.1), ("test_primesense", 1, (2, 25), ".png", 0.1)]
+    return bop(root, scenes, n=3)
+
+
+def bop_ycbv(root: Path) -> Path:
+    """YCB-V's training scenes are real, synthetic and physically based; an object may be hidden."""
+    scenes = [
+        ("train_real", 0, (1, 14), ".png", 0.1),
+        ("train_synt", 0, (3,), ".png", 0.1),
+        ("train_pbr", 0, (21,), ".jpg", 0.1),
+        ("test", 48, (1, 6), ".png", 0.1),
+    ]
+    bop(root, scenes, n=2)
+    file = root / "test" / "000048" / "scene_gt_info.json"
+    info = json.loads(file.read_text())
+    info["1"][1] |= {"bbox_visib": [-1, -1, -1, -1], "visib_fract": 0.0}
+    file.write_text(json.dumps(info))
+    return root
+
+
+def bop(root: Path, scenes: Sequence[tuple[str, int, tuple[int, ...], str, float]], n: int = 8) -> Path:
+    """Scenes of ``n`` pictures: split, number, objects in it, the pictures' suffix, millimetres a step of depth."""
+    for split, scene, objects, suffix, scale in scenes:
         folder = root / split / f"{scene:06d}"
         camera, truth, info = {}, {}, {}
         for i in range(n):
@@ -239,12 +267,14 @@ def usps(root: Path) -> Path:
 
 
 def voc(root: Path, lists: tuple[str, ...] = ("train", "val"), n: int = 4) -> Path:
+    """Boxes that count from 1; people have parts with boxes of their own, which are no objects."""
+    head = "<part><name>head</name><bndbox><xmin>32</xmin><ymin>3</ymin><xmax>38</xmax><ymax>9</ymax></bndbox></part>"
     for i in range(n * len(lists)):
         save(picture(1600 + i, (WIDTH, HEIGHT)), root / "JPEGImages" / f"2008_{i:06d}.jpg")
         boxes = "".join(
             f"<object><name>{name}</name><bndbox><xmin>{left + 1}</xmin><ymin>3</ymin><xmax>{left + 10}</xmax>"
-            "<ymax>20</ymax></bndbox></object>"
-            for name, left in (("car", 4), ("person", 30))
+            f"<ymax>20</ymax></bndbox>{part}</object>"
+            for name, left, part in (("car", 4, ""), ("person", 30, head))
         )
         size = f"<size><width>{WIDTH}</width><height>{HEIGHT}</height><depth>3</depth></size>"
         place(root / "Annotations" / f"2008_{i:06d}.xml", f"<annotation>{size}{boxes}</annotation>")

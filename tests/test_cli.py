@@ -1,4 +1,4 @@
-"""The command line as a user has it: real processes, real workers, the toy plug-ins."""
+"""The command line with real workers and the toy plug-ins; in a process of its own where that is the point."""
 
 import json
 import os
@@ -39,11 +39,9 @@ def test_help_loads_no_torch():
 
 
 @pytest.mark.parametrize("group", [[], ["data"]])
-def test_help_says_what_each_command_does_in_a_line_of_eighty_characters(group):
-    command = [sys.executable, "-m", "bench", *group, "--help"]
-    environment = {**os.environ, "COLUMNS": "80"}
-    shown = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=True).stdout
-    lines = shown.partition("Commands:\n")[2].splitlines()
+def test_help_says_what_each_command_does_in_a_line_of_eighty_characters(cli, monkeypatch, group):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = cli(*group, "--help").stdout.partition("Commands:\n")[2].splitlines()
     assert len(lines) > 3
     assert not [line for line in lines if line.endswith("...") or len(line.split()) < 3]
 
@@ -51,7 +49,6 @@ def test_help_says_what_each_command_does_in_a_line_of_eighty_characters(group):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "quik"], "no suite 'quik'; did you mean 'quick'? Available: "),
         (["plan", "gone.yaml"], "no suite file gone.yaml"),
         (["report", "nowhere"], "no records in nowhere/records"),
         (["run", "smoke", "--out", str(TOYS)], "File exists"),
@@ -86,7 +83,14 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(cli, arguments, message):
     assert done.stderr.count("\n") == 1
 
 
-def test_plan_and_run_and_report(cli, tmp_path):
+def test_a_process_ends_as_its_command_does(cli_process):
+    done = cli_process("run", "quik")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: no suite 'quik'; did you mean 'quick'? Available: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_plan_and_run_and_report(cli, cli_process, tmp_path):
     suite = suite_file(tmp_path, arms=["refined", "oracle"], refiners=["same", "histogram"])
     dry = cli("plan", suite, "--plugin", str(TOYS))
     assert dry.returncode == 0, dry.stderr
@@ -95,7 +99,7 @@ def test_plan_and_run_and_report(cli, tmp_path):
     assert "MB of disk" in " ".join(dry.stdout.split())
     assert not list(tmp_path.glob("results/local/store/objects/*"))
 
-    done = cli("run", suite, "--plugin", str(TOYS))
+    done = cli_process("run", suite, "--plugin", str(TOYS))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "not fit, refine, train, score or measure" in " ".join(done.stdout.split())
     results = tmp_path / "results" / "local" / "toys"
@@ -133,10 +137,10 @@ def test_failures_end_in_exit_code_1_with_all_other_rows_done(cli, tmp_path):
 
 
 @pytest.mark.slow
-def test_misbehaving_plug_ins_cost_their_own_rows_and_shout_at_nobody(cli, tmp_path):
+def test_misbehaving_plug_ins_cost_their_own_rows_and_shout_at_nobody(cli_process, tmp_path):
     refiners = ["chatters", "leaves", "loops", "histogram"]
     suite = suite_file(tmp_path, arms=["refined"], refiners=refiners, seeds=1)
-    done = cli("run", suite, "--plugin", str(TOYS), "--time-limit", "3")
+    done = cli_process("run", suite, "--plugin", str(TOYS), "--time-limit", "3")
     assert done.returncode == 1
     assert "noise" not in done.stdout + done.stderr
     assert len(done.stdout) < 20_000
@@ -179,7 +183,7 @@ def test_plan_shows_the_rows_of_an_added_refiner(cli, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_killed_at_any_moment_goes_on_where_it_was(cli, tmp_path):
+def test_a_run_killed_at_any_moment_goes_on_where_it_was(cli_process, tmp_path):
     suite = suite_file(tmp_path, arms=["refined", "hybrid@6", "oracle"], refiners=["histogram"], train_steps=60)
     command = [sys.executable, "-m", "bench", "run", suite, "--plugin", str(TOYS)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -197,7 +201,7 @@ def test_a_run_killed_at_any_moment_goes_on_where_it_was(cli, tmp_path):
         assert finished <= entries
         finished = entries
     before = {path: path.stat().st_mtime_ns for path in store.glob("objects/*/*/manifest.json")}
-    done = cli("run", suite, "--plugin", str(TOYS))
+    done = cli_process("run", suite, "--plugin", str(TOYS))
     assert done.returncode == 0, done.stdout
     assert {path: path.stat().st_mtime_ns for path in before} == before
     n_jobs = len(list(store.glob("objects/*/*/manifest.json")))

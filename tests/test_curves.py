@@ -84,7 +84,8 @@ def test_an_interval_may_leave_the_range_at_one_end():
     [(3, {"arm": 0.7}), (5, {"arm": 1.0}), (5, {"image": 4.0, "chance": 5.0}), (10, {"arm": 1.0, "image": 4.0})],
     ids=str,
 )
-def test_the_interval_covers_the_true_savings(n_seeds, noise):
+def test_the_interval_covers_the_true_savings(n_seeds, noise, monkeypatch):
+    monkeypatch.setattr(curves, "DRAWS", 1000)
     covered, draws = 0, 300
     for draw in range(draws):
         everything = values([*score(K), score(30)], n_seeds, shared=3.0, seed=draw, **noise)

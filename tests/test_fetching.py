@@ -1,13 +1,19 @@
 """``data fetch`` as a user has it, and what a run says that lacks its photographs."""
 
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
 from bench import fetching
 from bench.api import UserError
 from bench.data.downloads import fetch
-from bench.fetching import asked_sets, bring
+from bench.fetching import asked_sets, bring, offer
 from bench.registry import Registry
 from fixtures_of_downloads import a_download, an_archive, serving
+
+KITCHEN_FILES = Path(__file__).parents[2] / "shared" / "data" / "seven_scenes_redkitchen"
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +73,32 @@ def test_at_a_terminal_the_user_is_asked(tmp_path, monkeypatch, agreed):
                 bring([download], Console(), None, None, yes=False)
     assert asked == ["Fetch it?"]
     assert (tmp_path / "root" / "toys").exists() == agreed
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_the_first_use_of_a_pair_asks_for_what_it_lacks(tmp_path, monkeypatch, agreed):
+    from rich.console import Console
+
+    files = {"a.png": b"pixels"}
+    monkeypatch.setattr(fetching.sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("typer.confirm", lambda text, default: agreed)
+    with serving(an_archive(files)) as served:
+        monkeypatch.setattr(fetching, "download_of", lambda name: a_download(tmp_path, files, served.url))
+        pair = SimpleNamespace(downloads=("toys",))
+        for _ in range(2):
+            with nullcontext() if agreed else pytest.raises(UserError, match="'toys' was not fetched"):
+                offer([pair], Console())
+    assert (tmp_path / "root" / "toys").exists() == agreed
+    assert len(served.ranges) == agreed, "what is there is neither asked for nor brought again"
+
+
+def test_scripts_agree_beforehand_and_fetch_from_a_mirror(tmp_path, cli):
+    if not KITCHEN_FILES.is_dir():
+        pytest.skip(f"needs the photographs in {KITCHEN_FILES}")
+    done = cli("data", "fetch", "kitchen", "--yes", "--mirror", str(KITCHEN_FILES))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.index("licence:") < done.stdout.index("301 files, all verified")
+    assert len(list((tmp_path / "root" / "kitchen").glob("*.color.jpg"))) == 100
 
 
 def test_names_are_those_of_pairs_and_sets():

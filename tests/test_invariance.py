@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import bench.plan
+import bench.plan.table
 from bench import stats
 from bench.jobs import score
 from bench.registry import Registry
 from bench.report.frame import cell_frame
-from bench.report.leaderboard import by_seed
+from bench.report.gains import by_seed
 from bench.seeds import seed_from
 from toy_runs import TOYS, InlineRun, toy_suite
 
@@ -75,7 +75,7 @@ def test_with_equal_seeds_it_gives_equal_numbers(tmp_path, twins, monkeypatch):
     def nameless(*names):
         return seed_from(names[0], *names[2:]) if names[0] == "fit" else seed_from(*names)
 
-    monkeypatch.setattr(bench.plan, "seed_from", nameless)
+    monkeypatch.setattr(bench.plan.table, "seed_from", nameless)
     twice, again = run_twins(tmp_path, twins)
     for column in ("score", "training_digest", "weights_digest"):
         assert list(twice[column]) == list(again[column])

@@ -6,9 +6,10 @@ import pytest
 from bench.api import UserError
 from bench.jobs import domain_gap, features
 from bench.measures import read_measurements
-from bench.plan import make_plan, work_by_table
+from bench.plan import make_plan
+from bench.plan.graph import work_by_table
+from bench.resolving import resolve
 from bench.store import Entry
-from bench.suite import resolve
 from bench.weights import BUNDLED_MODEL, BUNDLED_SHA256
 from toy_runs import toy_suite
 

@@ -168,3 +168,35 @@ def test_a_broken_image_is_named(target):
     (target / "source" / "JPEGImages" / "001.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"001\.png is empty"):
         refined(target)
+
+
+def test_the_targets_labels_are_not_looked_at(target):
+    folders.write_voc(target / "source", 3)
+    folders.write_voc(target / "target", 3, seed=5)
+    (target / "target" / "Annotations" / "001.xml").write_text("no XML")
+    assert refined(target).n_written == 3
+
+
+def test_a_phones_double_picture_stays_a_good_jpeg(target):
+    pixels = folders.picture(1)
+    (target / "source").mkdir()
+    Image.fromarray(pixels).save(
+        target / "source" / "a.jpg", "MPO", save_all=True, append_images=[Image.fromarray(pixels)], quality=95
+    )
+    folders.save(folders.picture(2), target / "source" / "b.png")
+    refined(target, "darker:factor=1.0")
+    with Image.open(target / "out" / "a.jpg") as image:
+        assert image.format == "JPEG"
+        assert max(image.quantization[0]) < 20, "quality 95, not Pillow's 75"
+
+
+def test_one_folder_is_no_pair(target):
+    folders.write_voc(target / "source", 3)
+    with pytest.raises(DataError, match=r"--source .* and --target .* are one folder"):
+        refine_folder(
+            Request("darker", target / "source", target / "source", target / "out"),
+            REGISTRY,
+            Store(target / "store"),
+            torch.device("cpu"),
+            lambda *_: None,
+        )

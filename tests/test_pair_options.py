@@ -8,7 +8,7 @@ import pytest
 from bench.api import UserError
 from bench.plan import make_plan
 from bench.registry import Registry
-from bench.suite import resolve
+from bench.resolving import resolve
 from toy_runs import InlineRun, toy_suite
 
 PLUGIN = """

@@ -2,9 +2,12 @@ import pytest
 
 from bench.api import Task
 from bench.arms import Arm
-from bench.plan import make_plan, phases_of, work_by_table
+from bench.plan import make_plan
+from bench.plan.graph import work_by_table
+from bench.plan.phases import phases_of
 from bench.registry import Registry
-from bench.suite import Suite, load_suite, resolve
+from bench.resolving import resolve
+from bench.suite import Suite, load_suite
 from toy_runs import toy_suite
 
 

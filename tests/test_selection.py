@@ -11,7 +11,8 @@ from bench.metrics import selection
 from bench.metrics.selection import TEMPERATURE, prediction_entropy, soft_neighbourhood_density
 from bench.plan import make_plan
 from bench.registry import Registry
-from bench.suite import Suite, resolve
+from bench.resolving import resolve
+from bench.suite import Suite
 from toy_runs import InlineRun, toy_suite
 
 

@@ -1,4 +1,4 @@
-"""Coverage, family-wise error and power on simulated tables: the figures that bench/stats.py states.
+"""Coverage, family-wise error and power on simulated tables: the figures that bench/stats/ states.
 
 ``pytest tests/test_stats_simulation.py -s`` prints each figure. Simulation error: 2,000 draws know 95 % to ±0.5 % (one
 standard error), 1,000 know 5 % to ±0.7 %.
@@ -11,6 +11,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from bench.stats import compare, minimal_detectable_gain, seed_interval, two_level_interval
+from bench.stats.spread import Spread, components
 
 
 def covers(interval, truth=0.0):
@@ -53,12 +54,16 @@ def test_two_level_interval_covers_fresh_seeds_and_a_fresh_test_set(n_seeds, n_i
     """Components of the variance of the mean, in units of the interaction's; 0 is none of it."""
     rng = np.random.default_rng([n_seeds, n_images, seed_ratio, image_ratio])
     seed_sd, image_sd = np.sqrt(seed_ratio / n_images), np.sqrt(image_ratio / n_seeds)
-    hits = 0
+    draws = []
     for _ in range(800):
         seeds, images = rng.normal(size=(n_seeds, 1)), rng.normal(size=n_images)
-        hits += covers(two_level_interval(seed_sd * seeds + image_sd * images + rng.normal(size=(n_seeds, n_images))))
-    print(f"\nS={n_seeds} M={n_images} seeds {seed_ratio} images {image_ratio}: {hits / 800:.3f}")
-    assert 0.92 <= hits / 800 <= 0.98 + 2 * 0.005, "± two simulation errors at the conservative end"
+        draws.append(seed_sd * seeds + image_sd * images + rng.normal(size=(n_seeds, n_images)))
+    part = components(np.stack(draws), None)
+    intervals = Spread((part.seeds,), (part.images,)).intervals(part.mean, 0.05)
+    assert intervals[0].high == pytest.approx(two_level_interval(draws[0]).high), "all draws at once are each by itself"
+    coverage = np.mean([covers(interval) for interval in intervals])
+    print(f"\nS={n_seeds} M={n_images} seeds {seed_ratio} images {image_ratio}: {coverage:.3f}")
+    assert 0.92 <= coverage <= 0.98 + 2 * 0.005, "± two simulation errors at the conservative end"
 
 
 def test_one_t_with_satterthwaites_degrees_of_freedom_would_not_do():
@@ -79,6 +84,7 @@ def test_one_t_with_satterthwaites_degrees_of_freedom_would_not_do():
     assert max(rates[0.05][1], rates[0.05 / 6][1]) <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_seeds", [3, 5, 10])
 def test_intervals_of_a_table_cover(n_seeds):
     """Six rows with seed, image and interaction effects of their own; equally skewed in a second table."""
@@ -213,6 +219,7 @@ def test_minimal_detectable_gain_is_seen_four_times_in_five(n_seeds, n_tests):
     assert 0.77 <= seen.mean() <= 0.83
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_seeds", [3, 5, 10])
 def test_a_table_resolves_its_minimal_detectable_gain(n_seeds):
     """All but one of six rows are null; the printed gain, averaged over tables, is seen in 80 ± 3 % of them."""

@@ -3,8 +3,10 @@ import pytest
 from bench.api import UserError
 from bench.arms import Arm
 from bench.names import split_variant
+from bench.narrowing import narrowed, with_refiners
 from bench.registry import PLACED_PAIRS
-from bench.suite import Suite, load_suite, narrowed, resolve, save_suite, shipped, with_refiners
+from bench.resolving import resolve
+from bench.suite import Suite, load_suite, save_suite, shipped
 from toy_runs import toy_suite
 
 GOOD = """

@@ -5,7 +5,7 @@ from rich.console import Console
 
 from bench.plan import make_plan
 from bench.recording import failed_record
-from bench.suite import resolve
+from bench.resolving import resolve
 from bench.terminal import LineDisplay, LiveDisplay, display
 from toy_runs import toy_suite
 

@@ -2,7 +2,7 @@ import pytest
 
 from bench import timings
 from bench.plan import make_plan
-from bench.suite import resolve
+from bench.resolving import resolve
 from toy_runs import toy_suite
 
 

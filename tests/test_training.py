@@ -9,16 +9,9 @@ from torch import nn
 from bench import training
 from bench.api import ADAMW, Optimiser, PluginError, UserError
 from bench.data.imageset import Column, DataError, ImageSet
-from bench.training import (
-    Phase,
-    Stream,
-    TrainingError,
-    predict,
-    reestimate_batch_norm,
-    schedule,
-    split_batch,
-    train,
-)
+from bench.training.batches import Phase, Stream, split_batch
+from bench.training.loop import TrainingError, schedule, train
+from bench.training.prediction import predict, reestimate_batch_norm
 from tasks.classification import Classification
 
 TASK = Classification()

@@ -11,11 +11,13 @@ import torch
 from bench.executors import Done, Event, Failed, WorkOrder
 from bench.jobs import KINDS
 from bench.jobs.work import Work
-from bench.plan import Plan, make_plan
+from bench.plan import make_plan
+from bench.plan.graph import Plan
 from bench.registry import Registry
+from bench.resolving import resolve
 from bench.runner import Outcome, Runner
 from bench.store import Store
-from bench.suite import Suite, resolve
+from bench.suite import Suite
 
 TOYS = Path(__file__).parent / "toys.py"
 

@@ -14,7 +14,7 @@ from bench.adversarial.learner import Average, Learner
 from bench.adversarial.watch import Watch, inspect
 from bench.api import FitContext
 from bench.data.imageset import ImageSet, UnlabelledImages
-from bench.training import seeded
+from bench.training.state import seeded
 
 N_INSPECTED = 64
 

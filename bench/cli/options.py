@@ -16,30 +16,12 @@ if TYPE_CHECKING:
 
 EXIT_INCOMPLETE, EXIT_USER, EXIT_INTERRUPTED = 1, 2, 130
 
-SuiteArgument = Annotated[str, typer.Argument(help="A shipped suite (see `list`) or the path of a suite file.")]
 StoreOption = Annotated[
     Path | None, typer.Option("--store", help="Where finished jobs are kept [results/local/store, or $REALGAIN_STORE].")
 ]
 PluginOption = Annotated[
     list[Path] | None, typer.Option("--plugin", help="A Python file with a refiner, task or pair; may be repeated.")
 ]
-RefinerOption = Annotated[
-    list[str] | None,
-    typer.Option("--refiner", help="A refiner (or a variant of one) to add to the suite's tables; may be repeated."),
-]
-TaskOption = Annotated[
-    list[str] | None, typer.Option("--task", help="Only the suite's tables of this task; may be repeated.")
-]
-ModelOption = Annotated[
-    list[str] | None, typer.Option("--model", help="Train this model instead of the tables' own; may be repeated.")
-]
-RowOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--row", help="Only this row beside `source`, as `adabn` or `refined fda:beta=0.05`; may be repeated."
-    ),
-]
-OutOption = Annotated[Path | None, typer.Option("--out", help="Results folder [results/local/SUITE].")]
 
 
 def one_thread_each() -> None:

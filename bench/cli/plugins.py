@@ -82,7 +82,7 @@ def check_refiner(
         file = Path(refiner)
         asked = {cls.name: cls for cls in Registry([*(plugin or ()), file]).classes_of(file, Refiner)}
         if not asked:
-            raise UserError(f"plug-in {file} defines no subclass of Refiner (see bench/api.py)")
+            raise UserError(f"plug-in {file} defines no subclass of Refiner (see bench/api/)")
     else:
         asked = {refiner: Registry(plugin or ()).refiner(refiner)[0]}
     broken = False

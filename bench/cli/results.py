@@ -1,4 +1,4 @@
-"""Commands on results folders: check, compare."""
+"""Commands on results folders: report, check, compare."""
 
 from __future__ import annotations
 
@@ -10,6 +10,38 @@ import typer
 from bench.cli.options import EXIT_INCOMPLETE, PluginOption, StoreOption, make_console, one_thread_each, store_root
 
 app = typer.Typer()
+
+
+@app.command()
+def report(
+    results: Annotated[Path, typer.Argument(help="A results folder.")] = Path("results/local/quick"),
+    figures: Annotated[bool, typer.Option(help="Draw the page's figures.")] = True,
+    latex: Annotated[bool, typer.Option("--latex", help="Write leaderboard.tex too, for booktabs.")] = False,
+    index: Annotated[
+        bool, typer.Option("--index", help="RESULTS is a folder of results folders: write its README.md, an index.")
+    ] = False,
+) -> None:
+    """Build the leaderboards of a results folder again."""
+    from bench.measures import read_measurements
+    from bench.records import read_records, write_atomically
+    from bench.report import write_report
+    from bench.report.terminal import print_report
+
+    if index:
+        from bench.report.index import results_index
+
+        write_atomically(results / "README.md", results_index(results).encode())
+        print(f"Wrote {results / 'README.md'}")
+        return
+    console = make_console()
+    records = read_records(results / "records")
+    paths = write_report(records, results, read_measurements(results), figures)
+    if latex:
+        from bench.report.latex import leaderboard_latex
+
+        write_atomically(results / "leaderboard.tex", leaderboard_latex(paths.tables).encode())
+    print_report(paths.tables, console)
+    console.print(f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Commands on suites: run, plan, report."""
+"""Commands on suites and a user's own folders: run, plan."""
 
 from __future__ import annotations
 
@@ -13,19 +13,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.api import UserError
-from bench.cli import own_options as own
+from bench.cli.asked import Asked, asks
 from bench.cli.options import (
     EXIT_INCOMPLETE,
     EXIT_INTERRUPTED,
     EXIT_USER,
-    ModelOption,
-    OutOption,
-    PluginOption,
-    RefinerOption,
-    RowOption,
     StoreOption,
-    SuiteArgument,
-    TaskOption,
     make_console,
     one_thread_each,
     open_store,
@@ -35,28 +28,21 @@ from bench.cli.options import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bench.plan import Plan
+    from bench.plan.graph import Plan
     from bench.records import Record
     from bench.runner import Outcome
     from bench.store import Entry, Store
     from bench.suite import Suite
 
-DEFAULT_SUITE = "quick"
-
 app = typer.Typer()
 
 
 @app.command()
+@asks
 def run(
-    suite: SuiteArgument = DEFAULT_SUITE,
+    asked: Asked,
     store: StoreOption = None,
-    out: OutOption = None,
-    plugin: PluginOption = None,
-    refiner: RefinerOption = None,
-    task: TaskOption = None,
-    model: ModelOption = None,
-    row: RowOption = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Task seeds of every table, instead of the suite's.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Results folder [results/local/SUITE].")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes [one a core, or one a GPU].")] = None,
     time_limit: Annotated[
         float | None,
@@ -64,18 +50,6 @@ def run(
     ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only failures and the leaderboards.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="A line for each finished job.")] = False,
-    source: own.SourceOption = None,
-    target: own.TargetOption = None,
-    target_test: own.TargetTestOption = None,
-    labelled_target: own.LabelledOption = False,
-    group_by: own.GroupByOption = "",
-    classes: own.ClassesOption = "",
-    depth_unit: own.DepthUnitOption = "",
-    target_depth_unit: own.TargetDepthUnitOption = "",
-    depth_range: own.DepthRangeOption = "",
-    size: own.SizeOption = "",
-    budget: own.BudgetOption = "light",
-    train_steps: own.StepsOption = None,
 ) -> None:
     """Train, score, write leaderboards: a suite, or your folders.
 
@@ -86,7 +60,6 @@ def run(
     from bench.fetching import offer
     from bench.measures import read_measurements
     from bench.records import read_records
-    from bench.registry import Registry
     from bench.report import tables_of, write_report
     from bench.report.terminal import print_findings, print_report
     from bench.runner import Runner
@@ -97,40 +70,23 @@ def run(
     one_thread_each()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # schedulers stop jobs so; it ends like Ctrl-C
     console = make_console()
-    folders = own.texts(
-        source=source,
-        target=target,
-        target_test=target_test,
-        labelled_target=labelled_target,
-        group_by=group_by,
-        classes=classes,
-        depth_unit=depth_unit,
-        target_depth_unit=target_depth_unit,
-        depth_range=depth_range,
-        size=size,
-    )
-    if any(folders.values()):
-        asked = _own_suite(folders, suite, seeds, refiner, task, model, row, budget, train_steps)
-    else:
-        asked = _load_suite(suite, seeds, refiner, task, model, row)
-    executor = LocalExecutor(store_root(store), plugin or (), workers)
+    suite = asked.to_suite()
+    executor = LocalExecutor(store_root(store), asked.plugin or (), workers)
     try:
-        registry = Registry(plugin or ())
-        offer((registry.pair(table.pair)[0] for table in asked.tables), console)
-        plan = _plan_of(asked, plugin)
-        _print_own(plan, console)
+        offer((asked.registry.pair(table.pair)[0] for table in suite.tables), console)
+        plan = asked.to_plan(suite, console)
         kept = open_store(store, console)
         results = out or Path("results/local") / plan.suite.name
         _refuse_beyond_free_disk(plan, kept)
-        _refuse_foreign_records(results, plan.suite.name)
-        save_suite(asked, results / "suite.yaml")
+        _refuse_foreign_records(results, suite)
+        save_suite(suite, results / "suite.yaml")
 
         def on_tables(records: Sequence[Record]) -> None:
             print_report(tables_of(records, read_measurements(results)), console)
 
         listener = display(console, plan, verbose, quiet, on_tables)
         least = time_limit or timings.LEAST_LIMIT_SECONDS
-        if source or target:
+        if asked.source:
             reading = _only_reading(plan)
             quietly = display(console, reading, False, True, on_tables)
             reader = Runner(reading, kept, executor, quietly, results / "reading", least)
@@ -163,26 +119,24 @@ def run(
 
 
 @app.command()
+@asks
 def plan(
-    suite: SuiteArgument = DEFAULT_SUITE,
+    asked: Asked,
     store: StoreOption = None,
-    plugin: PluginOption = None,
-    refiner: RefinerOption = None,
-    task: TaskOption = None,
-    model: ModelOption = None,
-    row: RowOption = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Task seeds of every table, instead of the suite's.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes to estimate for.")] = None,
 ) -> None:
-    """The dry run: every job, what is cached, time and disk. Tables are held against their budgets."""
+    """The dry run: every job, what is cached, time and disk. Of a suite, or of your folders.
+
+    Tables are held against the core seconds that their suite allows.
+    """
     from bench import timings
     from bench.executors.local import devices
-    from bench.plan import work_by_table
+    from bench.plan.graph import work_by_table
     from bench.runner import resolve_cached
 
     one_thread_each()
     console = make_console()
-    made = _plan_of(_load_suite(suite, seeds, refiner, task, model, row), plugin)
+    made = asked.to_plan(asked.to_suite(), console)
     kept = open_store(store, console)
     cached = resolve_cached(made, kept)
     factors = timings.load(kept.root)
@@ -210,106 +164,6 @@ def plan(
     )
 
 
-@app.command()
-def report(
-    results: Annotated[Path, typer.Argument(help="A results folder.")] = Path("results/local/quick"),
-    figures: Annotated[bool, typer.Option(help="Draw the page's figures.")] = True,
-    latex: Annotated[bool, typer.Option("--latex", help="Write leaderboard.tex too, for booktabs.")] = False,
-    index: Annotated[
-        bool, typer.Option("--index", help="RESULTS is a folder of results folders: write its README.md, an index.")
-    ] = False,
-) -> None:
-    """Build the leaderboards of a results folder again."""
-    from bench.measures import read_measurements
-    from bench.records import read_records, write_atomically
-    from bench.report import write_report
-    from bench.report.terminal import print_report
-
-    if index:
-        from bench.report.index import results_index
-
-        write_atomically(results / "README.md", results_index(results).encode())
-        print(f"Wrote {results / 'README.md'}")
-        return
-    console = make_console()
-    records = read_records(results / "records")
-    paths = write_report(records, results, read_measurements(results), figures)
-    if latex:
-        from bench.report.latex import leaderboard_latex
-
-        write_atomically(results / "leaderboard.tex", leaderboard_latex(paths.tables).encode())
-    print_report(paths.tables, console)
-    console.print(f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})")
-
-
-def _plan_of(suite: Suite, plugin: list[Path] | None) -> Plan:
-    from bench.plan import make_plan
-    from bench.registry import Registry
-    from bench.suite import resolve
-
-    registry = Registry(plugin or ())
-    made = make_plan(resolve(suite, registry))
-    for file, reason in registry.broken.items():
-        print(f"note: plug-in {file} {reason}; this run does not need it", file=sys.stderr)
-    return made
-
-
-def _load_suite(
-    name: str,
-    seeds: int | None,
-    refiners: list[str] | None,
-    tasks: list[str] | None,
-    models: list[str] | None,
-    rows: list[str] | None,
-) -> Suite:
-    from bench.suite import load_suite, narrowed, with_refiners
-
-    suite = with_refiners(narrowed(load_suite(name), tasks or (), models or (), rows or ()), refiners or ())
-    if seeds is None:
-        return suite
-    tables = tuple(table.model_copy(update={"seeds": seeds}) for table in suite.tables)
-    return suite.model_copy(update={"tables": tables})
-
-
-def _own_suite(
-    folders: dict[str, str],
-    suite: str,
-    seeds: int | None,
-    refiners: list[str] | None,
-    tasks: list[str] | None,
-    models: list[str] | None,
-    rows: list[str] | None,
-    budget: str,
-    train_steps: int | None,
-) -> Suite:
-    from bench.own_suite import SEEDS, own_suite
-    from bench.suite import narrowed
-
-    if suite != DEFAULT_SUITE:
-        raise UserError(f"found suite {suite!r} beside --source and --target; name a suite, or your own folders")
-    if len(tasks or ()) > 1 or len(models or ()) > 1:
-        raise UserError("your own folders are compared for one --task and one --model at a time; name one of each")
-    made = own_suite(
-        (tasks or [""])[0],
-        folders,
-        refiners=refiners or (),
-        model=(models or [""])[0],
-        budget=budget,
-        seeds=seeds or SEEDS,
-        train_steps=train_steps,
-    )
-    return narrowed(made, rows=rows or ())
-
-
-def _print_own(plan: Plan, console: Console) -> None:
-    """What was recognised of a user's own folders, before anything is done with them."""
-    for table in plan.suite.tables[:1]:
-        for line in table.pair.describe(table.budget.name):
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
-    if not plan.cells:
-        console.print("The target has no labels: refined sets are made, and gains cannot be measured.")
-
-
 def _only_reading(plan: Plan) -> Plan:
     """The part that reads both folders: done before anything is trained, so that a broken file costs no time."""
     reading = {job.id: job for job in plan.jobs.values() if job.kind == "prepare"}
@@ -325,7 +179,7 @@ def _print_counts(read: Iterable[Entry], console: Console) -> None:
 def _print_without_scores(
     console: Console, plan: Plan, outcome: Outcome, n_workers: int, quiet: bool, results: Path
 ) -> None:
-    """What there is to say of a run whose target has no labels: how much nearer to it each refined set came."""
+    """What there is to say of a run whose target has no labels: what refining did to looks and to labels."""
     from bench.measures import read_measurements
 
     def show(line: str) -> None:
@@ -336,6 +190,10 @@ def _print_without_scores(
         if measured.kind == "domain_gap":
             before, after = measured.value("kid_before"), measured.value("kid_after")
             show(f"{measured.of.refiner}: domain gap to the target (KID) {before} before, {after} after refining")
+        elif measured.status == "ok":
+            verdict = f"damaged ({' and '.join(measured.flags)})" if measured.flags else "intact"
+            score, edges = measured.value("score_kept"), measured.value("edges_kept")
+            show(f"{measured.of.refiner}: labels {verdict}; judge's score kept: {score}; label edges kept: {edges}")
     for reason in dict.fromkeys(outcome.failures.values()):
         show(f"Failed: {reason}")
     show(
@@ -346,13 +204,27 @@ def _print_without_scores(
         raise typer.Exit(EXIT_INCOMPLETE)
 
 
-def _refuse_foreign_records(results: Path, suite: str) -> None:
-    """A run leaves in its results folder what it planned, and so must not be pointed at another suite's."""
+def _refuse_foreign_records(results: Path, suite: Suite) -> None:
+    """A run leaves in its results folder what it planned, and so must not be pointed at another suite's, nor at that of
+    folders that are called alike and lie elsewhere."""
     import yaml
 
+    from bench.own_suite import folders_of
+
     saved = results / "suite.yaml"
-    if saved.is_file() and (other := yaml.safe_load(saved.read_text()).get("name")) != suite:
-        raise UserError(f"{results} holds the results of suite {other!r}; name another folder with --out")
+    if not saved.is_file():
+        return
+    before = yaml.safe_load(saved.read_text())
+    if before.get("name") != suite.name:
+        raise UserError(f"{results} holds the results of suite {before.get('name')!r}; name another folder with --out")
+    theirs, ours = (
+        folders_of(pairs) for pairs in ([t["pair"] for t in before.get("tables", ())], [t.pair for t in suite.tables])
+    )
+    if theirs != ours:
+        raise UserError(
+            f"{results} holds the results of {' and '.join(theirs)}, folders of the same names; name another folder "
+            "with --out"
+        )
 
 
 def _refuse_beyond_free_disk(plan: Plan, store: Store) -> None:

@@ -1,8 +1,8 @@
 """``bench data check``: whether a set that a user placed is whole, by reading all of it.
 
 A report holds, for each split, the number of images, their sizes, what could not be read (the first five, and how
-many), and how often each class occurs: images of it, boxes, or the share of labelled pixels. For depth: its 1, 50 and
-99 % quantiles in metres.
+many), how often each class occurs (images of it, boxes, or the share of labelled pixels), and of depth, labelled or
+measured, the 1, 50 and 99 % quantiles in metres.
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.data.decoding import for_each
 from bench.data.imageset import DataError
-from bench.data.listing import IGNORE, Listing, for_each
+from bench.data.listing import IGNORE, Listing
 from bench.data.sets import check_layout, set_module, splits_of
 
 SHOWN = 5
 DEPTH_SAMPLES = 1_000
+QUANTILES = (0.01, 0.5, 0.99)
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class SplitReport:
-    """One split; ``faults`` are one-line reasons by image."""
+    """One split; ``faults`` are one-line reasons by image, ``depth_m`` quantiles (none where there is no depth)."""
 
     split: str
     n_images: int
@@ -33,10 +35,13 @@ class SplitReport:
     faults: tuple[str, ...]
     histogram: dict[str, float]
     unit: str
+    depth_m: tuple[float, ...]
     notes: tuple[str, ...]
 
     def lines(self) -> list[str]:
         """As printed."""
+        if not self.n_images:
+            return [f"{self.split}: {fault}" for fault in self.faults]
         sizes = ", ".join(f"{width}×{height} ({n:,})" for (width, height), n in self.sizes.most_common(3))
         more = f" and {len(self.sizes) - 3} other sizes" if len(self.sizes) > 3 else ""
         lines = [f"{self.split}: {self.n_images:,} images, {sizes}{more}"]
@@ -45,6 +50,9 @@ class SplitReport:
             lines.append(f"  {len(self.faults):,} cannot be used:")
             lines += [f"    {fault}" for fault in self.faults[:SHOWN]]
         lines += [f"  {name:<24} {value:>12,.4g} {self.unit}" for name, value in self.histogram.items()]
+        if self.depth_m:
+            nearest, median, farthest = self.depth_m
+            lines.append(f"  {'depth':<24} {median:>12,.4g} m (median; 98 % from {nearest:,.4g} to {farthest:,.4g} m)")
         return lines
 
 
@@ -63,7 +71,7 @@ def check_set(name: str, root: Path, progress: Progress) -> list[SplitReport]:
         try:
             listing = module.listing(root, split)
         except DataError as error:
-            reports.append(SplitReport(split, 0, Counter(), (str(error),), {}, "", ()))
+            reports.append(SplitReport(split, 0, Counter(), (str(error),), {}, "", (), ()))
             continue
         reports.append(check_listing(split, listing, progress))
     return reports
@@ -88,8 +96,8 @@ def check_listing(split: str, listing: Listing, progress: Progress) -> SplitRepo
             if "mask" in found and n_classes:
                 ids = found["mask"][found["mask"] != IGNORE]
                 of_class[i] = np.bincount(ids, minlength=n_classes)[:n_classes]
-            if "depth_m" in found:
-                known = found["depth_m"][found["depth_m"] > 0]
+            for name in found.keys() & {"depth_m", "sensor_depth_m"}:
+                known = found[name][found[name] > 0]
                 depths[i] = known[:: 1 + len(known) // DEPTH_SAMPLES]
             if listing.boxes is not None and listing.box_class is not None:
                 of_class[i] = np.bincount(listing.box_class[i], minlength=n_classes)
@@ -103,9 +111,18 @@ def check_listing(split: str, listing: Listing, progress: Progress) -> SplitRepo
     for_each(read, n_images)
     if "class_id" in listing.arrays:
         of_class[np.arange(n_images), listing.arrays["class_id"]] = 1
-    histogram, unit = _histogram(listing, of_class, depths)
-    known_sizes = Counter(size for size in sizes if size is not None)
-    return SplitReport(split, n_images, known_sizes, tuple(filter(None, faults)), histogram, unit, listing.notes)
+    histogram, unit = _histogram(listing, of_class)
+    depth_m = np.concatenate([np.empty(0), *depths])
+    return SplitReport(
+        split,
+        n_images,
+        Counter(size for size in sizes if size is not None),
+        tuple(filter(None, faults)),
+        histogram,
+        unit,
+        tuple(np.quantile(depth_m, QUANTILES).tolist()) if depth_m.size else (),
+        listing.notes,
+    )
 
 
 def _outside(boxes: np.ndarray, size: tuple[int, int]) -> int:
@@ -114,11 +131,7 @@ def _outside(boxes: np.ndarray, size: tuple[int, int]) -> int:
     return 0 if inside.all() else int(np.argmin(inside)) + 1
 
 
-def _histogram(listing: Listing, of_class: np.ndarray, depths: list[np.ndarray]) -> tuple[dict[str, float], str]:
-    known = np.concatenate(depths) if depths else np.empty(0)
-    if known.size:
-        quantiles = np.quantile(known, [0.01, 0.5, 0.99])
-        return dict(zip(("depth, 1 %", "depth, median", "depth, 99 %"), quantiles.tolist(), strict=True)), "m"
+def _histogram(listing: Listing, of_class: np.ndarray) -> tuple[dict[str, float], str]:
     if not of_class.size:
         return {}, ""
     total = of_class.sum(axis=0)

@@ -66,6 +66,10 @@ class Digits(Pair):
     target_labels = frozenset({"class_id"})
     renders_more = True
     redistributable = True
+    tuned = (
+        "With its target labels in sight were chosen the peak learning rate and the steps of classification, the size "
+        "of light_cnn, and the variant simgan:similarity=0.05."
+    )
     licence = "MNIST CC BY-SA 3.0; fonts under their own licences, not shipped (docs/pairs/digits.md)"
     citation = (
         "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to document recognition. "

@@ -9,6 +9,7 @@ say which of the two it is (``images/a/1.png``, ``labels/a/1.txt`` and ``a/1_mas
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import os
 import re
@@ -24,11 +25,14 @@ _IMAGE_WORDS = (
 )
 _MASK_WORDS = (
     "label labels labelids labelid trainids annotation annotations annot annots mask masks gt groundtruth seg semantic "
-    "segmentation segmentationclass cameramask cameraseg gtfine"
+    "segmentation segmentationclass segmentationobject cameramask cameraseg gtfine"
 )
-_DEPTH_WORDS = "depth depths depthgt gt groundtruth"
+_DEPTH_WORDS = "depth depths depthgt depthmap depthmaps gt groundtruth"
 IMAGE_WORDS, MASK_WORDS, DEPTH_WORDS = (frozenset(words.split()) for words in (_IMAGE_WORDS, _MASK_WORDS, _DEPTH_WORDS))
 LABEL_WORDS = MASK_WORDS | DEPTH_WORDS
+INSTANCE_WORDS = frozenset({"segmentationobject", "instanceids", "instances"})
+"""Of masks that number objects, beside those of classes."""
+SPLIT_WORDS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 SHOWN = 5
 
 
@@ -41,7 +45,10 @@ def files_below(root: Path) -> tuple[Path, ...]:
     """
     if not root.is_dir():
         what = "is a file, not a folder" if root.exists() else "does not exist"
-        raise DataError(f"{root} {what}; name a folder with images (the path is relative to the current folder)")
+        beside = [entry.name for entry in root.parent.iterdir() if entry.is_dir()] if root.parent.is_dir() else []
+        close = difflib.get_close_matches(root.name, beside, n=1)
+        hint = f"did you mean {root.parent / close[0]}?" if close else "the path is relative to the current folder"
+        raise DataError(f"{root} {what}; name a folder with images ({hint})")
     found: list[Path] = []
     _gather(root, root, (), found)
     if not found:
@@ -95,12 +102,17 @@ def folder_digest(root: Path) -> str:
 
 def images_among(files: Iterable[Path]) -> tuple[Path, ...]:
     """The files that are images by suffix, and whose name and folders do not say that they hold labels."""
-    return tuple(f for f in files if f.suffix.lower() in IMAGE_SUFFIXES and not says(f, LABEL_WORDS))
+    return tuple(f for f in all_images_among(files) if not says(f, LABEL_WORDS))
 
 
 def label_images_among(files: Iterable[Path], words: frozenset[str]) -> tuple[Path, ...]:
     """Images that hold labels of the kind that ``words`` mean."""
-    return tuple(f for f in files if f.suffix.lower() in IMAGE_SUFFIXES and says(f, words))
+    return tuple(f for f in all_images_among(files) if says(f, words))
+
+
+def all_images_among(files: Iterable[Path]) -> tuple[Path, ...]:
+    """The files that are images by suffix, whatever they are called: a class may be called ``with_mask``."""
+    return tuple(f for f in files if f.suffix.lower() in IMAGE_SUFFIXES)
 
 
 def says(path: PurePath, words: frozenset[str]) -> bool:
@@ -110,9 +122,10 @@ def says(path: PurePath, words: frozenset[str]) -> bool:
 
 
 def _is_word(folder: str, words: frozenset[str]) -> bool:
-    """``labels``, ``labels_yolo_format``, ``SegmentationClass``, ``trainannot``."""
+    """``labels``, ``labels_yolo_format``, ``SegmentationClass``, ``ground_truth``, ``trainannot``."""
     lower = folder.lower()
-    return (lower.endswith("annot") and "annot" in words) or bool(words & {lower, *re.split(r"[_\-. ]", lower)})
+    parts = re.split(r"[_\-. ]", lower)
+    return (lower.endswith("annot") and "annot" in words) or bool(words & {lower, "".join(parts), *parts})
 
 
 def key_of(path: PurePath) -> str:

@@ -11,14 +11,13 @@ than memory is written to disk block by block and never held.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from bench.data import fitting
+from bench.data.decoding import for_each
 from bench.data.fitting import Fit, Size
 from bench.data.imageset import COLUMNS, Column, DataError, ImageSet
 
@@ -123,15 +122,6 @@ class Decoded:
         return taken
 
 
-def for_each(work: Callable[[int], None], n: int) -> None:
-    """``work(0) … work(n − 1)`` on all cores; the error of the smallest number is raised."""
-    if n == 1:
-        return work(0)
-    with ThreadPoolExecutor(os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()) as pool:
-        list(pool.map(work, range(n)))
-    return None
-
-
 def working_set(listing: Listing, size: Size, fit: Fit, *, native_labels: bool = False) -> ImageSet:
     """The listing as columns at the working size; with ``native_labels`` labels and geometry keep theirs (tests).
 
@@ -157,7 +147,7 @@ def working_set(listing: Listing, size: Size, fit: Fit, *, native_labels: bool =
             array = np.stack(rows)
         columns[name] = Column(array)
     if listing.boxes is not None and listing.box_class is not None:
-        boxes = [_inside(listing, i, listing.boxes(i), sizes[i]) for i in range(n_images)]
+        boxes = _inside(listing, [listing.boxes(i) for i in range(n_images)], sizes)
         if not native_labels:
             boxes = [
                 fitting.fit_boxes(rows, native, size, fit) if len(rows) else rows
@@ -185,20 +175,23 @@ def _fitted(name: str, read: Reader, listing: Listing, sizes: Sequence[Size], to
     return fitted
 
 
-def _inside(listing: Listing, i: int, boxes: np.ndarray, size: Size) -> np.ndarray:
-    """The boxes of an image, cut at its border; what is outside by more than tools differ is an error."""
-    limits = np.array(size * 2, np.float32)
-    wrong = ~((boxes >= -BOX_TOLERANCE_PX) & (boxes <= limits + BOX_TOLERANCE_PX)).all(axis=1)
-    cut = boxes.clip(0, limits)
-    wrong |= ~((cut[:, :2] < cut[:, 2:]).all(axis=1))
-    if wrong.any():
-        slot = int(np.argmax(wrong))
-        box = ", ".join(f"{edge:.5g}" for edge in boxes[slot])
-        raise DataError(
-            f"{listing.names[i]}: box {slot + 1} of its {listing.format} labels (left, top, right, bottom: {box}) "
-            f"has no area or leaves the image of {size[0]}×{size[1]} pixels; correct the label, or remove the image"
-        )
-    return cut
+def _inside(listing: Listing, boxes: Sequence[np.ndarray], sizes: Sequence[Size]) -> list[np.ndarray]:
+    """The boxes of all images, cut at their borders; what is outside by more than tools differ is an error."""
+    cut = [rows.clip(0, np.array(size * 2, np.float32)) for rows, size in zip(boxes, sizes, strict=True)]
+    wrong = [
+        (np.abs(inside - rows) > BOX_TOLERANCE_PX).any(axis=1) | ~(inside[:, :2] < inside[:, 2:]).all(axis=1)
+        for inside, rows in zip(cut, boxes, strict=True)
+    ]
+    if not (images := [i for i, flags in enumerate(wrong) if flags.any()]):
+        return cut
+    first, (width, height) = images[0], sizes[images[0]]
+    slot, n_wrong = int(np.argmax(wrong[first])), sum(int(flags.sum()) for flags in wrong)
+    box = ", ".join(f"{edge:.5g}" for edge in boxes[first][slot])
+    others = f" ({n_wrong} boxes of {len(images)} images are so)" if n_wrong > 1 else ""
+    raise DataError(
+        f"{listing.names[first]}: box {slot + 1} of its {listing.format} labels (left, top, right, bottom: {box}) has "
+        f"no area or leaves the image of {width}×{height} pixels{others}; correct the label, or remove the image"
+    )
 
 
 def _padded(boxes: Sequence[np.ndarray], box_class: Sequence[np.ndarray]) -> tuple[Column, Column]:

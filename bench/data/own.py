@@ -2,7 +2,7 @@
 
     own:task=detection,source=DIR,target=DIR            options: OwnParams; the command line writes this for you
 
-Planning reads names, headers and label files (of depth, at most 16 maps a side), and decodes no picture. The format of
+Planning reads names, headers and label files (of masks and depth, 16 a side), and decodes no picture. The format of
 each folder is recognised (:mod:`bench.data.formats`), class names are matched by their words, ignoring case, ``-``,
 ``_`` and blanks. Splits:
 
@@ -26,23 +26,24 @@ from pydantic import Field, field_validator
 
 from bench.api import Frozen, Limits, Pair, SourceSplits, TargetSplits
 from bench.data import fitting
+from bench.data.decoding import for_each
 from bench.data.fitting import Fit, Size
 from bench.data.folders import sequence_of
-from bench.data.formats import FORMATS, Options, recognise
+from bench.data.formats import Options, recognise
 from bench.data.formats.depth_png import UNITS
 from bench.data.imageset import DataError
-from bench.data.listing import Listing, for_each, working_set
-from bench.data.matching import depth_range_m, described, matched, sample_sizes
+from bench.data.listing import Listing, working_set
+from bench.data.matching import depth_range_m, described, known_depths_m, matched, sample_sizes
 from bench.data.splits import content_hash, near_duplicate_hash, split_hashed
+from bench.data.usable import (
+    LABELS,
+    refuse_nested,
+    refuse_one_class,
+    refuse_shared,
+    refuse_unusable,
+    without_empty_labels,
+)
 
-LABELS = {
-    "classification": {"class_id"},
-    "pose": {"class_id", "quaternion"},
-    "detection": {"boxes", "box_class"},
-    "segmentation": {"mask"},
-    "depth": {"depth_m"},
-}
-"""Label columns that a folder must have for a task."""
 LONG_SIDE = {
     "classification": {"light": 64, "standard": 128, "paper": 224},
     "pose": {"light": 64, "standard": 64, "paper": 64},
@@ -102,9 +103,12 @@ class OwnPair(Pair):
         if params.target_test:
             folders["target test"] = params.target_test
         units = {"source": params.depth_unit}
-        read = {side: self._read(root, units.get(side, unit)) for side, root in folders.items()}
-        self._refuse_missing_labels(read)
-        sides = matched(read, params.classes)
+        refuse_nested(folders)
+        read: dict[str, Listing] = {}
+        for side, root in folders.items():
+            read[side] = self._read(root, units.get(side, unit))
+            refuse_unusable(side, root, read[side], params.task, labelled=params.labelled_target)
+        sides = matched({side: without_empty_labels(listing) for side, listing in read.items()}, params.classes)
         if not all("sensor_depth_m" in listing.pixels for listing in sides.values()):
             sides = {side: _without_sensor(listing) for side, listing in sides.items()}
         else:
@@ -119,8 +123,12 @@ class OwnPair(Pair):
         self.target_labels = (self._test or self._target).labels
         if params.labelled_target:
             self.target_labels &= self._target.labels
+        if params.task == "segmentation":
+            refuse_one_class(self._source, params.source)
         if params.task == "depth":
-            self.depth_range_m = depth_range_m(sides, folders, params.depth_range)
+            known = known_depths_m(sides)
+            self.depth_range_m = depth_range_m(known, folders, params.depth_range)
+            self._median_depths_m = {side: float(np.median(depths_m)) for side, depths_m in known.items()}
 
     def size(self, task: str, budget: str) -> Size:
         """As asked, otherwise in the shape of the target's median image, of :data:`LONG_SIDE` pixels at most."""
@@ -161,14 +169,18 @@ class OwnPair(Pair):
 
         Raises
         ------
-        DataError: all images fall on one side.
+        DataError: all images fall on one side, or an image of the source is among them.
         """
+        refuse_shared(self._source, self._target, *([self._test] if self._test else []))
         groups = None
         if self.params.group_by:
             groups = np.array([self._sequence(name, self.params.target) for name in self._target.names])
         if self._test is None:
             contents, vectors = content_hashes(self._target, size, fit)
-            train_rows, test_rows = split_hashed(contents, vectors, 0.5, groups, salt=self.name)
+            try:
+                train_rows, test_rows = split_hashed(contents, vectors, 0.5, groups, salt=self.name)
+            except DataError as error:
+                raise DataError(f"{self.params.target}: {error} (--target-test)") from None
             train, test = self._target.select(train_rows), self._target.select(test_rows)
             test_groups = None if groups is None else groups[test_rows]
         else:
@@ -202,6 +214,8 @@ class OwnPair(Pair):
             also = ", and those of the training half to arms with real labels" if self.params.labelled_target else ""
             lines.append(f"target labels: used to score the test images{also}")
         if self.depth_range_m:
+            medians = ", ".join(f"{side} {depth_m:.3g} m" for side, depth_m in self._median_depths_m.items())
+            lines.append(f"median depth: {medians}")
             lines.append(f"depth range: {self.depth_range_m[0]:g} to {self.depth_range_m[1]:g} m (--depth-range)")
         width, height = self.size(self.params.task, budget)
         return [*lines, f"working size: {width}×{height} pixels (--size)"]
@@ -209,25 +223,8 @@ class OwnPair(Pair):
     # ------------------------------------------------------------------------------------------ reading
 
     def _read(self, root: Path, unit: str) -> Listing:
-        other = None if root == self.params.source else self.params.source
+        other = self.params.target if root == self.params.source else self.params.source
         return recognise(root, Options(self.params.task, UNITS.get(unit), other))
-
-    def _refuse_missing_labels(self, read: dict[str, Listing]) -> None:
-        task, source, target = self.params.task, read["source"], read["target"]
-        needed = LABELS[task]
-        if not needed <= source.labels:
-            formats = ", ".join(name.replace("_", " ") for name in FORMATS[task])
-            raise DataError(
-                f"{self.params.source}: found {source.n_images} images and no labels for task {task!r}; the source "
-                f"must have some, in one of these formats: {formats} (docs/own-data.md)"
-            )
-        if source.n_images < 2:
-            raise DataError(f"{self.params.source}: found 1 image; a training and a held-out image are needed")
-        if self.params.labelled_target and not needed <= target.labels:
-            raise DataError(
-                f"{self.params.target}: its labels were asked for, and {target.n_images} images were found "
-                f"without labels for task {task!r}; add labels, or leave --labelled-target out"
-            )
 
     def _sequence(self, name: str, root: Path) -> str:
         return sequence_of(PurePath(name).relative_to(root), self.params.group_by)

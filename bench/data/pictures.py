@@ -1,5 +1,7 @@
 """Reading single image files: pictures, maps of class ids, depth; every failure names the file and what to do.
 
+The content of a file may be handed over where it was read before, as that of downloads is, to be verified.
+
 picture   8 bits a channel, grey, palette, RGB or RGBA → (H, W, 3) uint8 RGB, turned as its EXIF says; transparent
           pixels are drawn on black
 ids       8- or 16-bit PNG of one channel, or a palette image, whose indices are the ids → (H, W) int64
@@ -9,6 +11,7 @@ depth     16-bit PNG, times metres a step → (H, W) float32 metres, 0 = unknown
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +27,7 @@ ORIENTATION = 274
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[ImageFile.ImageFile]:
+def opened(path: Path, content: bytes | None = None) -> Iterator[ImageFile.ImageFile]:
     """An image file, decoded as far as it is used.
 
     Raises
@@ -32,14 +35,14 @@ def opened(path: Path) -> Iterator[ImageFile.ImageFile]:
     DataError: missing, empty, truncated or no image at all.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path if content is None else io.BytesIO(content)) as image:
             yield image
     except (DataError, PermissionError):
         raise
     except FileNotFoundError:
         raise DataError(f"{path} does not exist; add the file, or remove what refers to it") from None
     except UnidentifiedImageError:
-        if path.stat().st_size == 0:
+        if (path.stat().st_size if content is None else len(content)) == 0:
             raise DataError(f"{path} is empty (0 bytes); write the image again, or remove it") from None
         raise DataError(f"{path} is no image that can be read; write it again as PNG or JPEG, or remove it") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # SyntaxError: damaged PNG chunks
@@ -55,9 +58,9 @@ def image_size(path: Path) -> Size:
     return (height, width) if turned else (width, height)
 
 
-def read_picture(path: Path) -> np.ndarray:
+def read_picture(path: Path, content: bytes | None = None) -> np.ndarray:
     """``(H, W, 3) uint8`` RGB."""
-    with opened(path) as image:
+    with opened(path, content) as image:
         return picture_of(image, path)
 
 
@@ -77,18 +80,20 @@ def picture_of(image: Image.Image, path: Path) -> np.ndarray:
     return np.asarray(turned.convert("RGB"))
 
 
-def read_ids(path: Path) -> np.ndarray:
+def read_ids(path: Path, content: bytes | None = None) -> np.ndarray:
     """``(H, W) int64``: the values of one channel, a palette's indices, or those of three equal channels.
+
+    A second channel beside grey is opacity; where green and blue are empty the red is the id, as CARLA writes it.
 
     Raises
     ------
     DataError: a colour image, in which no channel is *the* id.
     """
-    with opened(path) as image:
+    with opened(path, content) as image:
         raw, mode = np.asarray(image), image.mode
     if raw.ndim == 2:
         return raw.astype(np.int64)
-    if (raw[..., 1:3] == raw[..., :1]).all():
+    if raw.shape[2] == 2 or (raw[..., 1:3] == raw[..., :1]).all() or not raw[..., 1:3].any():
         return raw[..., 0].astype(np.int64)
     n_colours = len(np.unique(raw[..., :3].reshape(-1, 3), axis=0))
     raise DataError(
@@ -103,9 +108,9 @@ def read_colours(path: Path) -> np.ndarray:
         return np.asarray(image.convert("RGB"))
 
 
-def read_depth(path: Path, metres_per_step: float) -> np.ndarray:
+def read_depth(path: Path, metres_per_step: float, content: bytes | None = None) -> np.ndarray:
     """``(H, W) float32`` metres of a 16-bit PNG; 0 stays 0, unknown."""
-    with opened(path) as image:
+    with opened(path, content) as image:
         if not image.mode.startswith("I"):
             raise DataError(
                 f"{path} has mode {image.mode}; depth is read from 16-bit PNG of one channel (mode I;16): write it so"

@@ -79,10 +79,12 @@ def _voc(text: str, native: Size, size: Size) -> str:
 def _coco(path: Path, document: dict[str, Any], size: Size) -> dict[str, Any]:
     factors = {}
     for image in document["images"]:
-        factors[image["id"]] = (size[0] / image["width"], size[1] / image["height"])
+        if not (image.get("width") and image.get("height")):
+            raise DataError(f"{path} states no size of {image.get('file_name')!r}; add width and height to it")
+        factors[str(image["id"])] = (size[0] / image["width"], size[1] / image["height"])
         image["width"], image["height"] = size
     for annotation in document["annotations"]:
-        across, down = factors[annotation["image_id"]]
+        across, down = factors[str(annotation["image_id"])]
         annotation["bbox"] = [
             value * factor for value, factor in zip(annotation["bbox"], (across, down) * 2, strict=True)
         ]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -92,16 +93,16 @@ def _append(url: str, part: Path, progress: Progress) -> None:
                 "with --mirror DIR|URL"
             )
         resumed = answer.status_code == requests.codes.partial_content
+        chunks = answer.iter_content(CHUNK)
+        first = b"" if resumed else next(chunks, b"")
+        if not resumed and not first.startswith(GZIP):  # before anything is written: the part is worth keeping
+            raise DataError(_no_archive(url, answer.headers.get("Content-Type", "no type"), first))
         done = have if resumed else 0
         total = done + int(answer.headers.get("Content-Length", -done))
         if "ETag" in answer.headers and not answer.headers["ETag"].startswith("W/"):
             tag.write_text(answer.headers["ETag"])
         with part.open("ab" if resumed else "wb") as stream:
-            for chunk in answer.iter_content(CHUNK):
-                if not done and not chunk.startswith(GZIP):
-                    part.unlink()
-                    tag.unlink(missing_ok=True)
-                    raise DataError(_no_archive(url, answer.headers.get("Content-Type", "no type"), chunk))
+            for chunk in chain([first], chunks):
                 stream.write(chunk)
                 done += len(chunk)
                 progress("transfer", done, total)

@@ -35,7 +35,7 @@ from bench.jobs import KINDS
 from bench.jobs.work import Work
 from bench.registry import Registry
 from bench.store import DiskFull, Store
-from bench.training import TrainingError
+from bench.training.loop import TrainingError
 
 HEARTBEAT_SECONDS = 1.0
 PROGRESS_SECONDS = 0.25

@@ -32,7 +32,7 @@ def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
 
 def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
     """Re-estimate and write ``weights.safetensors``."""
-    from bench.training import reestimate_batch_norm
+    from bench.training.prediction import reestimate_batch_norm
 
     task = work.registry.rebuild(Task, spec.task)
     network = load_network(inputs["train"], task, spec.model, spec.space, work.device)

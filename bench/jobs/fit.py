@@ -96,7 +96,7 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
     """Fit and write ``state.safetensors``."""
     import torch
 
-    from bench.training import seeded
+    from bench.training.state import seeded
 
     refiner = work.registry.rebuild(Refiner, spec.refiner)
     source = load_set(inputs["source"], _seen(inputs, "source")).only(frozenset(spec.reads))

@@ -51,7 +51,7 @@ EDGES_KEPT_PERCENT = 45.0
 
 JUDGES = {
     "oracle": "`oracle` of task seed 0, for reporting only",
-    "source": f"`source` under the recipe `strong`, task seed 0: the target has no labels, so {CONFOUNDED}",
+    "source": f"`source` under the recipe `strong`, task seed 0: no real label is lent to training, so {CONFOUNDED}",
 }
 REFERENCES = {
     "oracle_style": "the same scenes drawn as the target is",

@@ -49,7 +49,7 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
 
 def score_images(spec: Spec, weights: Entry, images: ImageSet, folder: Path, work: Work) -> dict[str, Any]:
     """Predict a labelled set with trained weights, and write and return what :func:`run` does."""
-    from bench.training import predict_batches
+    from bench.training.prediction import predict_batches
 
     task = work.registry.rebuild(Task, spec.task)
     network = load_network(weights, task, spec.model, spec.space, work.device)

@@ -79,7 +79,7 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
 
 def _score(task: Task, network: nn.Module, images: ImageSet, spec: Spec, work: Work) -> float:
     """The primary metric's stored value."""
-    from bench.training import predict_batches
+    from bench.training.prediction import predict_batches
 
     seen, compared = (*spec.inputs, *spec.geometry), (*spec.labels, *spec.geometry)
     found = []
@@ -94,7 +94,7 @@ def _probabilities(task: Task, network: nn.Module, images: ImageSet, spec: Spec,
     """``(N, C)`` of images or of evenly spaced pixels; ``None`` where the task predicts no classes."""
     import torch
 
-    from bench.training import tensor_batches
+    from bench.training.prediction import tensor_batches
 
     found = []
     with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""*train*: train a task's model on the images of an arm, by the one loop of :mod:`bench.training`.
+"""*train*: train a task's model on the images of an arm, by the one loop of :mod:`bench.training.loop`.
 
 The action key knows nothing of arms and refiners: it is made of the content digests of the columns that fill each
 batch. Streams with equal content are one stream, so ``identity`` lands on ``source`` without anyone knowing its name.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from bench.training import Phase, Stream
+    from bench.training.batches import Phase, Stream
 
 VERSION = 2
 
@@ -141,7 +141,8 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
     """Train and write ``weights.safetensors`` as they are after the last step."""
     import torch
 
-    from bench.training import Phase, train
+    from bench.training.batches import Phase
+    from bench.training.loop import train
 
     task = work.registry.rebuild(Task, spec.task)
     mixtures = [_merged(phase, spec, inputs)[0] for phase in spec.phases]
@@ -188,7 +189,7 @@ def _pool_sizes(mixtures: list[list[StreamSpec]], phases: tuple[Phase, ...]) -> 
 
 
 def _stream(stream: StreamSpec, spec: Spec, inputs: Inputs) -> Stream:
-    from bench.training import Stream
+    from bench.training.batches import Stream
 
     columns = (*spec.inputs, *spec.labels)
     if stream.pool == "labelled":

@@ -10,10 +10,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from bench.api import UserError
-from bench.plan import Job, Plan, PlannedCell, make_plan
+from bench.plan import make_plan
+from bench.plan.graph import Job, Plan, PlannedCell
 from bench.records import SCHEMA, Record
 from bench.registry import Registry
-from bench.suite import Suite, load_suite, resolve
+from bench.resolving import resolve
+from bench.suite import Suite, load_suite
 
 RUN_AGAIN = "run the suite again"
 SHOWN_FILES = 1

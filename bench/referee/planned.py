@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from bench.arms import Arm
 from bench.names import split_variant
-from bench.plan import PlannedCell, versions_of
+from bench.plan.graph import PlannedCell, versions_of
 from bench.recording import real_fraction_of
 from bench.records import Record
 from bench.referee.folder import RUN_AGAIN, Finding, Results

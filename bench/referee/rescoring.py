@@ -22,7 +22,7 @@ from bench.data.stored import load_set
 from bench.jobs import KINDS, score
 from bench.jobs.prepare import pair_digest
 from bench.jobs.work import Work
-from bench.plan import Job, Plan, PlannedCell
+from bench.plan.graph import Job, Plan, PlannedCell
 from bench.records import Record
 from bench.referee.folder import RUN_AGAIN, Finding, Results
 from bench.registry import Registry

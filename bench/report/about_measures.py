@@ -9,7 +9,7 @@ import numpy as np
 
 from bench import stats
 from bench.data.imageset import DataError
-from bench.report.leaderboard import Row, Table
+from bench.report.board import Row, Table
 
 
 def about_measures(table: Table) -> list[str]:
@@ -21,7 +21,7 @@ def about_measures(table: Table) -> list[str]:
         said.append(
             f"Labels after refining: measured on {labels['n_images']} refined images that no row trains on. Score kept "
             f"is the {labels['metric'].replace('_', ' ')} of {labels['judge']}, relative to the same network on "
-            f"{labels['reference']}. Flagged as damaged where whole intervals lie below "
+            f"{labels['reference']}. Flagged where whole intervals lie below "
             f"{labels['score_flagged_below']} (score, also relative to unrefined images) or, for labels that have a "
             f"place in the image, below {labels['edges_flagged_below']} (edges, of `{labels['outlines']}`)."
         )

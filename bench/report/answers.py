@@ -10,8 +10,9 @@ import math
 
 from bench.arms import Arm
 from bench.report import curves
+from bench.report.board import Estimate, Row, Table
 from bench.report.columns import EDGES_KEPT, SCORE_KEPT, SIMILARITY, VERDICT, interval, number, p_value
-from bench.report.leaderboard import MIN_SEEDS, Estimate, Row, Table
+from bench.report.leaderboard import MIN_SEEDS
 from bench.report.words import amount, best_refiner, code, kind_of_target
 
 NO_REFINER = f"Not known: no refiner here has {MIN_SEEDS} seeds with every cell scored, and a `source` to compare with."
@@ -93,7 +94,7 @@ def _labels(table: Table, row: Row) -> str:
     }
     if others:
         flagged = ", ".join(f"{code(refiner)} ({', '.join(flags)})" for refiner, flags in others.items())
-        said += f". Flagged as damaged: {flagged}"
+        said += f". Flagged: {flagged}"
     return f"{said}."
 
 

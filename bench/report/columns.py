@@ -12,14 +12,14 @@ from typing import Any, Literal
 
 from bench.api import Metric
 from bench.measures import Quantity
-from bench.report.leaderboard import BLOCKS, Block, Estimate, Row, Table
+from bench.report.board import BLOCKS, Block, Estimate, Row, Table
 from bench.report.measured import NOT_MEASURED, Measured
 
 NOTHING = "–"
 """Printed where a value does not exist; the CSV field is empty."""
 MARKS = {"gain": "▲ gain", "loss": "▼ loss"}
 """Resolved verdicts; the others are printed as they are."""
-DAMAGED = "⚑ damaged"
+FLAGGED = "⚑ flagged"
 GAP_MEASURES = ("kid", "frechet", "two_sample", "colour", "spectrum")
 
 
@@ -205,7 +205,7 @@ def _verdict(found: Measured) -> str:
     if not found.labels.flags:
         return "intact"
     confounded = found.labels.confounded if "score" in found.labels.flags else ""
-    return _beside(DAMAGED, ", ".join(found.labels.flags), confounded)
+    return _beside(FLAGGED, ", ".join(found.labels.flags), confounded)
 
 
 _SCORES = ("score_kept", "score_kept_identity", "score_to_identity", "score", "score_identity", "score_reference")

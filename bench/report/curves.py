@@ -21,7 +21,8 @@ from bench.report.columns import NOTHING, interval, number
 from bench.report.sections import Heading, Section
 
 if TYPE_CHECKING:
-    from bench.report.leaderboard import BySeed, Table
+    from bench.report.board import Table
+    from bench.report.gains import BySeed
 
 LEAST_K = 2
 """Values of k that make a curve: with its end, ``source`` or ``oracle``, three points."""
@@ -39,7 +40,7 @@ class Curve:
 
 def curves_of(table: Table, cells: pd.DataFrame) -> tuple[Curve, ...]:
     """The curves of a table: ``real``, ``hybrid``, then one for each refiner; empty with fewer than two k."""
-    from bench.report.leaderboard import by_seed
+    from bench.report.gains import by_seed
 
     if len({Arm.parse(str(arm)).k for arm in cells.arm.unique()} - {None}) < LEAST_K:
         return ()

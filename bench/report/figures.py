@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench.arms import Arm
+from bench.report.board import Estimate, Table, label
 from bench.report.columns import number, points
 from bench.report.cost import pareto_front
 from bench.report.drawing import MARKERS, Draft, Figure, dot, drawn, name_lines, of_lines, short, with_limits
-from bench.report.leaderboard import Estimate, Table, label
 from bench.report.per_class import class_gains
 from bench.report.svg import CURVES, PAINTS
 from bench.report.words import best_refiner, kind_of_target
@@ -199,11 +199,15 @@ def _domain_gap(table: Table) -> Draft | None:
     if len(placed) < 2:
         return None
     closest, best = max(placed, key=lambda point: point[0]), max(placed, key=lambda point: point[3].value)
-    finding = f"{closest[2].refiner} brings the images closest to the target and "
-    if closest is best:
-        finding += f"does best too, {with_limits(best[3], table)}."
+    does_best = f"best is {best[2].refiner}, {with_limits(best[3], table)}."
+    if closest[0] <= 0:
+        finding = f"No refiner brings the images closer to the target; {does_best}"
+    elif closest is best:
+        name = closest[2].refiner
+        finding = f"{name} brings the images closest to the target and does best too, {with_limits(best[3], table)}."
     else:
-        finding += f"gains {with_limits(closest[3], table)}; best is {best[2].refiner}, {with_limits(best[3], table)}."
+        gains = with_limits(closest[3], table)
+        finding = f"{closest[2].refiner} brings the images closest to the target and gains {gains}; {does_best}"
 
     def draw(axes: Axes) -> None:
         axes.axhline(0, color=PAINTS["soft"], linewidth=1)

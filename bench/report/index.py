@@ -14,9 +14,9 @@ from bench.api import UserError
 from bench.measures import read_measurements
 from bench.records import read_records
 from bench.report import SUITE_FILE, tables_of
-from bench.report.leaderboard import Table
+from bench.report.board import Table
 from bench.report.markdown import code, escape, prose
-from bench.report.words import headline, kind_of_target, summary, verdict
+from bench.report.words import headline, kind_of_target, run_command, summary, verdict
 
 MARKS = {"gain": "▲", "loss": "▼", "not resolved": "○", "": "–"}
 HEAD = """# Published leaderboards
@@ -52,7 +52,8 @@ def _section(suite: Path) -> Iterator[str]:
     yield f"## [{escape(suite.name)}]({suite.name}/leaderboard.md)"
     yield ""
     yield escape(f"{title}. {summary(tables)}." if title else f"{summary(tables)}.")
-    yield f"Run: {code(f'python -m bench run {tables[0].suites[0]} --out results/{suite.name}')}"
+    out = f"results/{suite.name}"
+    yield f"Run: {code(f'{run_command(tables[0].suites[0], out)} --out {out}')}"
     yield ""
     yield "| | task | target | finding |"
     yield "| --- | --- | --- | --- |"

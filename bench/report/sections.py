@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
-    from bench.report.leaderboard import Table
+    from bench.report.board import Table
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ def sections_of(table: Table, cells: pd.DataFrame) -> tuple[Section, ...]:
 
 
 def _makers() -> tuple[Callable[[Table, pd.DataFrame], Section | None], ...]:
-    from bench.report import cost, curves, selection, stability
+    from bench.report import cost, curves, literature, selection, stability
 
-    return (curves.section, cost.section, stability.section, selection.section)
+    return (literature.section, curves.section, cost.section, stability.section, selection.section)
 
 
-CSV_FILES = ("curves.csv", "cost.csv", "stability.csv", "selection.csv")
+CSV_FILES = ("literature.csv", "curves.csv", "cost.csv", "stability.csv", "selection.csv")
 """Every file that a section may write."""

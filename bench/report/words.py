@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
+from pathlib import PurePath
 
 from bench.report.about_measures import about_measures
+from bench.report.board import Block, Estimate, Row, Table
 from bench.report.columns import MARKS, interval, number, p_value, points
-from bench.report.leaderboard import MIN_SEEDS, Block, Estimate, Row, Table
+from bench.report.leaderboard import MIN_SEEDS
+from bench.suite import shipped
 
 
 def spans(prose: str) -> Iterator[tuple[bool, str]]:
@@ -164,11 +167,11 @@ def warnings(table: Table) -> list[str]:
         for key, values in table.versions.items()
         if len(values) > 1
     ]
-    damaged = {row.refiner: row.measured.labels.flags for row in table.rows if row.measured}
-    if objections := [f"{code(refiner)} ({' and '.join(flags)})" for refiner, flags in damaged.items() if flags]:
+    flagged = {row.refiner: row.measured.labels.flags for row in table.rows if row.measured}
+    if objections := [f"{code(refiner)} ({' and '.join(flags)})" for refiner, flags in flagged.items() if flags]:
         found.append(
-            f"Labels damaged, by this measure: {', '.join(objections)}. What these refiners gain or lose is no matter "
-            "of looks alone."
+            f"Labels flagged: {', '.join(objections)}. Either they no longer fit, or the judge cannot read these "
+            "images; until that is known, what these refiners gain or lose is no matter of looks alone."
         )
     for what, numbers in (("training steps", table.steps), ("batch sizes", table.batch_sizes)):
         if len(numbers) > 1:
@@ -176,9 +179,14 @@ def warnings(table: Table) -> list[str]:
     return found
 
 
+def run_command(suite: str, results: str = ".") -> str:
+    """What runs a suite again: its name if it ships; otherwise the file that its run left in the folder ``results``."""
+    return f"python -m bench run {shlex.quote(suite if suite in shipped() else str(PurePath(results, 'suite.yaml')))}"
+
+
 def reproduce(table: Table) -> list[str]:
     """The command behind the records, and what ran them."""
-    commands = " and ".join(code(f"python -m bench run {shlex.quote(suite)}") for suite in table.suites)
+    commands = " and ".join(dict.fromkeys(code(run_command(suite)) for suite in table.suites))
     versions = ", ".join(f"{key} {' / '.join(values)}" for key, values in table.versions.items() if " of " not in key)
     return [
         f"Reproduce: {commands}; the suite as it was run is `suite.yaml` beside this page.",
@@ -214,7 +222,7 @@ def _one_gains(table: Table, row: Row, gain: Estimate) -> list[str]:
     if row.gap_closed_percent is not None:
         said += f"; it closes {row.gap_closed_percent:.0f} % of the gap to `oracle`"
     if row.measured and row.measured.labels.values:
-        said += "; labels damaged" if row.measured.labels.flags else "; labels intact"
+        said += "; labels flagged" if row.measured.labels.flags else "; labels intact"
     sentences = [f"{said}."]
     if table.recipe == "plain" and row.strong_gain:
         sentences.append(f"Over `source` under the recipe `strong` it is {_measured(row.strong_gain, table)}.")
@@ -265,6 +273,7 @@ def _about_pair(table: Table) -> list[str]:
         said,
         f"Training data: {pair.n_source:,} synthetic images, {pair.n_target_train:,} unlabelled target images for "
         f"refiners, {pair.n_target_labelled:,} labelled ones for the rows that say so.",
+        *([f"Tuning: {pair.tuned}"] if pair.tuned else []),
     ]
 
 

@@ -17,7 +17,9 @@ from bench.refining import to_float
 from bench.testing.refiner_bench import CALL_SECONDS, LOOP_FIX
 from bench.testing.toys import toy_images, toy_space
 from bench.testing.violations import limited, reporting
-from bench.training import Phase, Stream, predict, train
+from bench.training.batches import Phase, Stream
+from bench.training.loop import train
+from bench.training.prediction import predict
 
 N_TRAIN, N_TEST = 12, 6
 TOY_STEPS = 3

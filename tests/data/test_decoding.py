@@ -1,47 +1,13 @@
-"""Files to rows: what is no whole image is named with a remedy; rows come in order, in a file where they are large."""
+"""Work on all cores: rows come in order, in a file where they are large; the first error is the one that is raised."""
 
-import io
+import threading
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from bench.data import decoding
-from bench.data.decoding import decoded, rgb, rows_of
+from bench.data.decoding import for_each, rows_of
 from bench.data.imageset import DataError
-
-
-def png(pixels: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG")
-    return stream.getvalue()
-
-
-NOISE = np.random.default_rng(0).integers(0, 256, (32, 24, 3), np.uint8)
-
-
-def test_a_picture_comes_as_it_was_and_grey_becomes_rgb():
-    np.testing.assert_array_equal(rgb(decoded(png(NOISE), "a.png")), NOISE)
-    grey = rgb(decoded(png(NOISE[..., 0]), "a.png"))
-    assert grey.shape == (32, 24, 3)
-    assert (grey == NOISE[..., :1]).all()
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", r"real/a\.png is empty \(0 bytes\) and no image; put the image there, or delete the file"),
-        (
-            png(NOISE)[:-900],
-            r"real/a\.png is no whole image \(\d+ bytes; .*\); copy or download it again, or delete it",
-        ),
-        (b"<html>", r"real/a\.png is no whole image \(6 bytes; .*\); copy or download it again"),
-    ],
-)
-def test_what_is_no_whole_image_is_named(content, message):
-    with pytest.raises(DataError, match=message) as caught:
-        decoded(content, "real/a.png")
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("limit", [decoding.IN_MEMORY_BYTES, 0])
@@ -60,3 +26,26 @@ def test_the_first_wrong_file_is_the_one_that_is_named():
 
     with pytest.raises(DataError, match="file 70 is wrong"):
         rows_of(300, read, (1,), np.float64)
+
+
+@pytest.mark.parametrize("n", [4, 300])
+def test_all_cores_are_at_work_at_once(monkeypatch, n):
+    for counted in ("process_cpu_count", "cpu_count"):
+        monkeypatch.setattr(decoding.os, counted, lambda: 4, raising=False)
+    together = threading.Barrier(4, timeout=20)
+    met = []
+
+    def work(i: int) -> None:
+        if threading.current_thread().name not in met:
+            met.append(threading.current_thread().name)
+            together.wait()
+
+    for_each(work, n)
+    assert len(met) == 4
+
+
+def test_nothing_to_do_and_one_thing_to_do():
+    done = []
+    for_each(done.append, 0)
+    for_each(done.append, 1)
+    assert done == [0]

@@ -100,6 +100,21 @@ def test_a_server_that_answers_a_page_instead_of_the_file_is_named(tmp_path):
     assert_nothing_kept(tmp_path)
 
 
+def test_a_page_in_place_of_the_rest_costs_nothing_of_what_was_brought(tmp_path):
+    with serving(ARCHIVE, drops=[100_000, 0, 0, 0, 0, 0, 0]) as served:
+        download = a_download(tmp_path, FILES, served.url)
+        with pytest.raises(DataError, match="run the same command again"):
+            fetch(download, tmp_path)
+        served.content, served.etag, served.kind, served.drops = b"<html>Log in", '"page"', "text/html", []
+        with pytest.raises(DataError, match=r"answers with text/html that begins '<html>Log in'"):
+            fetch(download, tmp_path)
+        served.content, served.etag, served.kind = ARCHIVE, '"one"', "application/gzip"
+        served.ranges.clear()
+        assert_whole(fetch(download, tmp_path))
+        (asked,) = served.ranges
+        assert 100_000 - transfer.CHUNK < int(asked.removeprefix("bytes=").removesuffix("-")) <= 100_000
+
+
 def test_a_server_that_refuses_is_named(tmp_path):
     with (
         serving(b"gone", status=404) as served,
@@ -247,6 +262,16 @@ def test_a_set_that_was_not_fetched_says_how(tmp_path, monkeypatch):
 def test_sets_lie_in_the_users_cache_by_default(monkeypatch):
     monkeypatch.delenv("REALGAIN_DATA", raising=False)
     assert downloads.data_root().name == "realgain"
+
+
+@pytest.mark.parametrize("name", ["linemod", "camvid", "kitchen", "cards"])
+def test_manifests_are_those_of_the_published_commits(name):
+    """As they were listed once, of whole commits, beside the checkout; a pair takes a part."""
+    published = Path(__file__).parents[3] / "shared" / "data" / "manifests" / f"{name}.sha256"
+    if not published.is_file():
+        pytest.skip(f"needs {published}")
+    listed = {path: digest for digest, path in (line.split("  ", 1) for line in published.read_text().splitlines())}
+    assert DOWNLOADS[name].digests.items() <= listed.items()
 
 
 @pytest.mark.parametrize("name", DOWNLOADS)

@@ -27,7 +27,9 @@ from bench.data.labels import check_labels
 from bench.data.stored import load_set
 from bench.registry import Registry
 from bench.store import Entry
-from bench.training import Phase, Stream, predict, train
+from bench.training.batches import Phase, Stream
+from bench.training.loop import train
+from bench.training.prediction import predict
 
 peak_kb, done = 0, False
 

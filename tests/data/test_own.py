@@ -1,4 +1,5 @@
 import shutil
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from bench.data.splits import split_by_hash
 from bench.own_suite import own_suite
 from bench.plan import make_plan
 from bench.registry import Registry
-from bench.suite import Suite, resolve
+from bench.resolving import resolve
+from bench.suite import Suite
 from toy_runs import InlineRun
 
 REGISTRY = Registry()
@@ -89,7 +91,7 @@ def test_the_split_is_by_content_whatever_the_names_and_the_size(boxes):
 
 def test_images_that_were_split_before_can_be_split_again(tmp_path):
     """As after `bench data export`, which writes one part of a split by the same hash."""
-    folders.write_class_folders(tmp_path / "source", 4)
+    folders.write_class_folders(tmp_path / "source", 4, seed=5)
     pixels = np.stack([folders.picture(i) for i in range(60)])
     for i in split_by_hash(pixels)[0]:
         folders.save(pixels[i], tmp_path / "target" / folders.CLASSES[i % 2] / f"{i}.png")
@@ -126,13 +128,15 @@ def test_target_labels_reach_the_test_half_alone_unless_asked(boxes):
 def test_a_class_of_one_domain_is_refused_and_can_be_left_out(tmp_path):
     folders.write_coco(tmp_path / "source", 24, names=("car", "bike"))
     folders.write_yolo(tmp_path / "target", 20, seed=5, names=("car", "truck"))
-    with pytest.raises(DataError, match=r"target has the class 'truck', .*only the source has: 'bike'.*--classes car"):
+    with pytest.raises(
+        DataError, match=r"target has the class 'truck', .*only the source has: 'bike'.*--classes 'car'"
+    ):
         own(tmp_path)
     pair = own(tmp_path, classes="car")
     assert pair.class_names == ("car",)
     test = pair.target(SIZE, "resize", Limits()).test
     assert set(np.unique(test.columns["box_class"].array)) == {-1, 0}
-    with pytest.raises(DataError, match="--classes asks for 'plane', which the source has not; it has: car, bike"):
+    with pytest.raises(DataError, match=r"--classes asks for 'plane', which the source has not\. It has: car, bike"):
         own(tmp_path, classes="plane")
 
 
@@ -195,6 +199,22 @@ def test_two_folders_give_a_leaderboard(boxes):
     assert finished.outcome.records[0].pair.n_target_test + finished.outcome.records[0].pair.n_target_train == 20
 
 
+def test_files_are_decoded_and_resized_once_however_long_and_often_is_trained(boxes, monkeypatch):
+    decoded = []
+    read = pictures.picture_of
+    monkeypatch.setattr(pictures, "picture_of", lambda image, path: decoded.append(path) or read(image, path))
+
+    def trained(seeds, train_steps):
+        suite = own_suite("detection", texts(boxes), refiners=["histogram"], seeds=seeds, train_steps=train_steps)
+        assert run(boxes, suite).outcome.complete
+        return Counter(path.name for path in decoded if path.is_relative_to(boxes / "source"))
+
+    first = trained(1, 1)
+    assert set(first.values()) == {1}
+    assert len(first) == 24
+    assert trained(2, 2) == first
+
+
 def _few(table):
     arms = tuple({"arm": a.arm.replace("@20", "@3")} for a in table.arms)
     return type(table).model_validate({**table.model_dump(), "arms": arms})
@@ -203,7 +223,7 @@ def _few(table):
 def test_without_target_labels_the_source_is_refined_and_nothing_is_scored(tmp_path):
     folders.write_class_folders(tmp_path / "source", 12)
     folders.write_photos(tmp_path / "target", 10)
-    finished = run(tmp_path, own_suite("classification", texts(tmp_path), refiners=["histogram"]))
+    finished = run(tmp_path, own_suite("classification", texts(tmp_path), refiners=["histogram"], train_steps=1))
     assert finished.outcome.failures == {}
     assert finished.outcome.records == []
     assert {"prepare": 2, "fit": 1, "refine": 1, "domain_gap": 1}.items() <= finished.executor.counts.items()
@@ -228,7 +248,7 @@ def test_a_broken_image_fails_its_side_with_one_line(tmp_path):
     photo = tmp_path / "target" / "IMG_0003.jpg"
     folders.save(folders.picture(3, (300, 200)), photo)
     photo.write_bytes(photo.read_bytes()[:-500])
-    finished = run(tmp_path, own_suite("classification", texts(tmp_path), refiners=["histogram"]))
+    finished = run(tmp_path, own_suite("classification", texts(tmp_path), refiners=["histogram"], train_steps=1))
     assert any("IMG_0003.jpg cannot be decoded" in reason for reason in finished.listener.failures.values())
 
 
@@ -237,7 +257,7 @@ def test_wrong_requests_are_one_line(tmp_path, boxes):
         own_suite("", texts(boxes))
     with pytest.raises(UserError, match=r"'detecton'; did you mean 'detection'\?"):
         own_suite("detecton", texts(boxes))
-    with pytest.raises(UserError, match="commas separate options here; rename the folder"):
+    with pytest.raises(UserError, match="a,b: a comma would end the path in the suite that is written; rename"):
         own_suite("detection", {"source": "a,b", "target": "c"})
     with pytest.raises(DataError, match="source: found 24 images and no labels for task 'segmentation'"):
         own(boxes, "segmentation")

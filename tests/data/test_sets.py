@@ -1,3 +1,4 @@
+import gzip
 import math
 
 import numpy as np
@@ -6,27 +7,58 @@ import pytest
 import placed_sets
 from bench.api import Limits, UserError
 from bench.data import pictures
+from bench.data.checking import check_set
 from bench.data.formats.bop import allocentric, quaternion_of
 from bench.data.imageset import DataError
 from bench.data.listing import working_set
-from bench.data.sets import SETS, check_layout, set_module
+from bench.data.sets import SETS, check_layout, set_module, splits_of
 from bench.data.sets.classes import CLASSES
 from bench.plan import make_plan
 from bench.registry import PLACED_PAIRS, Registry
-from bench.suite import Suite, load_suite, resolve
+from bench.resolving import resolve
+from bench.suite import Suite, load_suite
 from toy_runs import InlineRun
 
 REGISTRY = Registry()
-MODULES = {name: "bop_lm" if module == "bop" else module for name, module in SETS.items()}
+WRITERS = {name: name.replace("-", "_") if module == "bop" else module for name, module in SETS.items()}
+
+COUNTS = {
+    "bop-lm": {"test": 16, "train_pbr": 8},
+    "bop-tless": {"test_primesense": 3, "train_primesense": 3},
+    "bop-ycbv": {"test": 2, "train_pbr": 2, "train_real": 2, "train_synt": 2},
+    "cityscapes": {"train": 8, "val": 8},
+    "groceries-real": {"train": 5, "val": 2, "test": 5},
+    "gta5": {"all": 12},
+    "hypersim": {"train": 12},
+    "kitti": {"train": 4, "test": 2},
+    "mnist-m": {"train": 6, "test": 6},
+    "nyuv2": {"train": 4, "test": 5},
+    "scenenet": {"val": 4},
+    "sim10k": {"all": 4},
+    "synthdet": {"all": 12},
+    "synthia": {"all": 12},
+    "usps": {"train": 3, "test": 3},
+    "virtual-kitti-1": {"all": 12},
+    "virtual-kitti-2": {"all": 12},
+    "voc": {"train": 4, "val": 4},
+}
+"""Images of each split of the fixture trees."""
+
+
+@pytest.fixture(scope="module")
+def trees(tmp_path_factory):
+    """A fixture tree of every set, for all tests."""
+    folder = tmp_path_factory.mktemp("data")
+    for name, write in WRITERS.items():
+        getattr(placed_sets, write)(folder / name)
+    return folder
 
 
 @pytest.fixture
-def data(tmp_path, monkeypatch):
-    """$REALGAIN_DATA with a fixture tree of every set."""
-    monkeypatch.setenv("REALGAIN_DATA", str(tmp_path / "data"))
-    for name, write in MODULES.items():
-        getattr(placed_sets, write)(tmp_path / "data" / name)
-    return tmp_path / "data"
+def data(trees, monkeypatch):
+    """$REALGAIN_DATA with a fixture tree of every set; not to be written to."""
+    monkeypatch.setenv("REALGAIN_DATA", str(trees))
+    return trees
 
 
 def read(data, name, split, n=2):
@@ -81,6 +113,19 @@ def test_kitti_depth_is_in_256ths_of_a_metre_and_frames_without_it_are_left_out(
     assert (train.n_images, train.labels) == (4, frozenset())
 
 
+def test_kitti_may_lie_in_the_folders_of_its_archives(tmp_path):
+    root = placed_sets.kitti(tmp_path)
+    for folder, parts in (("raw", ["2011_09_26"]), ("data_depth_annotated", ["val"])):
+        (root / folder).mkdir()
+        for part in parts:
+            (root / part).rename(root / folder / part)
+    (root / "splits").mkdir()
+    for file in root.glob("eigen_*.txt"):
+        file.rename(root / "splits" / file.name)
+    check_layout(root, "kitti")
+    assert set_module("kitti").listing(root, "test").n_images == 2
+
+
 def test_nyu_axes_are_reversed_and_its_splits_count_from_one(data):
     listing, columns = read(data, "nyuv2", "test")
     assert listing.n_images == 5
@@ -98,6 +143,20 @@ def test_hypersim_distances_become_depth(data):
     focal = 886.81 / 1024 * 64
     corner = 2 * focal / math.sqrt(focal**2 + 31.5**2 + 15.5**2)
     assert depth_m[-1, -1] == pytest.approx(corner, rel=1e-4)
+
+
+def test_hypersim_has_a_test_split_where_the_authors_list_lies_beside_it(tmp_path):
+    root = placed_sets.hypersim(tmp_path)
+    assert splits_of("hypersim", root) == ("train",)
+    head = "scene_name,camera_name,frame_id,included_in_public_release,exclude_reason,split_partition_name"
+    frames = ((0, "True", "train"), (1, "True", "test"), (2, "False", "test"), (3, "True", "val"))
+    rows = [f"ai_001_002,cam_00,{frame},{public},,{split}" for frame, public, split in frames]
+    placed_sets.place(root / "metadata_images_split_scene_v1.csv", "\n".join([head, *rows]))
+    names = [set_module("hypersim").listing(root, split).names for split in splits_of("hypersim", root)]
+    assert [[name.rpartition("/")[2] for name in part] for part in names] == [
+        ["frame.0000.tonemap.jpg"],
+        ["frame.0001.tonemap.jpg"],
+    ]
 
 
 def test_scenenet_rays_in_millimetres_become_depth_in_metres(data):
@@ -121,6 +180,33 @@ def test_bop_reads_jpeg_of_pbr_scenes_and_depth_by_its_scale(data):
         assert np.linalg.norm(columns["quaternion"][0]) == pytest.approx(1)
     whole = module.listing(data / "bop-lm", "train_pbr")
     np.testing.assert_array_equal(whole.boxes(0), [[10, 20, 40, 60], [70, 20, 100, 60]])
+    assert whole.pixels["depth_m"](0)[0, 0] == pytest.approx(0.7)
+    assert whole.pixels["foreground"](0).sum() == 2 * 30 * 40
+    np.testing.assert_array_equal(whole.arrays["intrinsics"][0], [100, 100, 64, 48])
+
+
+@pytest.mark.parametrize(
+    ("name", "splits", "objects"),
+    [
+        ("bop-tless", ("test_primesense", "train_primesense"), (("obj_000002", "obj_000025"), ("obj_000005",))),
+        (
+            "bop-ycbv",
+            ("test", "train_pbr", "train_real", "train_synt"),
+            (("obj_000001", "obj_000006"), ("obj_000021",), ("obj_000001", "obj_000014"), ("obj_000003",)),
+        ),
+    ],
+)
+def test_bop_sets_have_the_splits_that_are_there(data, name, splits, objects):
+    assert splits_of(name, data / name) == splits
+    for split, named in zip(splits, objects, strict=True):
+        listing = set_module(name).listing(data / name, split)
+        assert listing.class_names == named
+        assert listing.pixels["depth_m"](0)[5, 5] == pytest.approx(0.7), "7000 steps of 0.1 mm"
+
+
+def test_hidden_objects_have_no_box(data):
+    listing = set_module("bop-ycbv").listing(data / "bop-ycbv", "test")
+    assert [len(listing.boxes(i)) for i in range(2)] == [2, 1]
 
 
 def test_a_crop_shows_the_rotation_seen_along_its_own_ray():
@@ -157,6 +243,15 @@ def test_digits(data):
     assert [int(native[1, i, 0]) for i in range(4)] == [0, 255, 128, 0]
 
 
+def test_usps_may_be_unpacked(tmp_path):
+    root = placed_sets.usps(tmp_path)
+    packed = root / "zip.test.gz"
+    (root / "zip.test").write_bytes(gzip.decompress(packed.read_bytes()))
+    packed.unlink()
+    check_layout(root, "usps")
+    assert set_module("usps").listing(root, "test").arrays["class_id"].tolist() == [6, 5, 4]
+
+
 def test_voc_and_sim10k_read_their_lists(data):
     listing, columns = read(data, "voc", "val")
     assert (listing.n_images, listing.class_names[6], listing.class_names[14]) == (4, "car", "person")
@@ -174,6 +269,27 @@ def test_pairs_and_suites_plan_without_decoding(data, monkeypatch, name):
     for asked in ("hybrid@298", "hybrid@380", "hybrid@760:finetune", "hybrid@76", "hybrid@80", "hybrid@30"):
         text = text.replace(asked, "hybrid@2" + (":finetune" if "fine" in asked else ""))
     assert len(make_plan(resolve(type(suite).model_validate_json(text), REGISTRY)).cells) > 10
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "classes"),
+    [
+        ("gta5-cityscapes", (1024, 512), 19),
+        ("synthia-cityscapes", (1024, 512), 16),
+        ("vkitti-kitti", (640, 192), 0),
+        ("hypersim-nyu", (320, 256), 0),
+        ("groceries", (640, 448), 3),
+        ("linemod-bop", (64, 64), 11),
+    ],
+)
+@pytest.mark.usefixtures("data")
+def test_suites_have_the_papers_sizes_and_budget(name, size, classes):
+    tables = load_suite(name).tables
+    assert {table.budget for table in tables} == {"paper"}
+    assert {"strong"} <= {table.recipe for table in tables}
+    pair = REGISTRY.pair(tables[0].pair)[0]
+    assert pair.size(tables[0].task.partition(":")[0], "paper") == size
+    assert len(pair.class_names) == classes
 
 
 @pytest.mark.parametrize("name", PLACED_PAIRS)
@@ -217,6 +333,16 @@ def test_a_root_may_be_named(data, tmp_path, monkeypatch):
         REGISTRY.pair("gta5-cityscapes")
     named = f"gta5-cityscapes:source={data / 'gta5'},target={data / 'cityscapes'}"
     assert REGISTRY.pair(named)[0].counts(Limits())["target_test"] == 8
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_all_sets_are_whole_and_no_file_of_theirs_at_fault(data, name):
+    reports = check_set(name, data / name, lambda *_: None)
+    assert [report.faults for report in reports] == [()] * len(reports)
+    assert [(report.split, report.n_images) for report in reports] == list(COUNTS[name].items())
+    for report in reports:
+        assert report.sizes.total() == report.n_images
+        assert report.histogram or report.depth_m or (name, report.split) == ("kitti", "train"), "read without labels"
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -13,9 +13,9 @@ from bench.executors import Busy, Done, Failed, Progress, WorkOrder
 from bench.executors.local import KEPT_BYTES, LocalExecutor, _Worker
 from bench.jobs import refine as refine_job
 from bench.plan import make_plan
+from bench.resolving import resolve
 from bench.runner import action_key
 from bench.store import Store
-from bench.suite import resolve
 from toy_runs import TOYS, toy_suite
 
 

@@ -113,10 +113,10 @@ def test_the_cost_names_what_the_refiner_itself_took(answered):
 
 def test_damage_is_named_whoever_it_is_of_and_what_confounds_it(answered):
     _, said = answered(flags=("score", "edges"))
-    assert said["labels"].endswith("Flagged as damaged: `cut` (score, edges).")
+    assert said["labels"].endswith("Flagged: `cut` (score, edges).")
     worse = {**ROWS, ("refined", "fda"): 0.5}
     _, said = answered(worse, flags=("score",), judge=f"`source`: the target has no labels, so {CONFOUNDED}")
-    assert said["labels"].startswith(f"⚑ damaged (score; {CONFOUNDED}). Kept, in %: the judge's score 96 [92, 100] (id")
+    assert said["labels"].startswith(f"⚑ flagged (score; {CONFOUNDED}). Kept, in %: the judge's score 96 [92, 100] (id")
     assert f"(identity 100; {CONFOUNDED})" in said["labels"]
     _, said = answered(measure=False)
     assert said["labels"] == "Not measured."
@@ -153,4 +153,4 @@ def test_the_answers_stand_before_the_first_table_of_every_page(make_records, tm
         assert f"<dt>{question}</dt><dd>{answer.replace('`', '')}</dd>" in page
     assert page.index('<dl class="answers">') < page.index("<table")
     card = page[page.index('<li class="card') : page.index("</ol>")]
-    assert "⚑ labels damaged</span> cut" in card
+    assert "⚑ labels flagged</span> cut" in card

@@ -208,6 +208,14 @@ def test_page_says_how_to_reproduce_it(report):
         assert "3f3f3f3f3f3f" in text
 
 
+def test_a_suite_that_does_not_ship_is_run_again_by_the_file_beside_the_page(make_records, tmp_path):
+    paths = write_report(make_records({("source", ""): 0.7}, suite="renders-photos-detection"), tmp_path)
+    for path in (paths.markdown, paths.html):
+        text = path.read_text()
+        assert "python -m bench run suite.yaml" in text
+        assert "run renders-photos-detection" not in text
+
+
 def test_records_that_cannot_be_reported_write_nothing(make_record, tmp_path):
     with pytest.raises(UserError):
         write_report([make_record(np.ones(4)), make_record(np.ones(4))], tmp_path / "out")

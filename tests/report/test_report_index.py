@@ -32,6 +32,12 @@ def test_one_line_a_finding_with_the_headline_of_the_leaderboard(quick_records, 
     assert "`python -m bench run quick --out results/one`" in text
 
 
+def test_a_suite_that_does_not_ship_is_named_by_its_file(make_records, tmp_path):
+    for record in make_records({("source", ""): 0.7}, suite="mine"):
+        write_record(tmp_path / "mine" / "records", record)
+    assert "`python -m bench run results/mine/suite.yaml --out results/mine`" in results_index(tmp_path)
+
+
 def test_a_folder_without_results_is_said(tmp_path):
     with pytest.raises(UserError, match="no results below"):
         results_index(tmp_path)

@@ -13,6 +13,8 @@ from bench.data.imageset import DataError
 from bench.measures import Measurement, Quantity, Subject
 from bench.report import tables_of, write_report
 from bench.report.columns import COLUMNS, columns_of
+from bench.report.figures import table_figures
+from bench.report.frame import cell_frame
 from bench.report.tables import leaderboard_csv
 from bench.report.words import headline, notes, warnings
 
@@ -139,9 +141,9 @@ def test_a_judge_that_knows_source_images_alone_is_marked_at_its_numbers(quick_r
     (table,) = tables_of(quick_records, confounded)
     shown = cells_of(table, "refined", "reinhard")
     assert shown["judge's score kept, % [95 %]"] == "45 [43, 47] (identity 100; confounded by realism)"
-    assert shown["labels after refining"] == "⚑ damaged (score; confounded by realism)"
+    assert shown["labels after refining"] == "⚑ flagged (score; confounded by realism)"
     paths = write_report(quick_records, tmp_path, confounded, figures=False)
-    assert all("⚑ damaged (score; confounded by realism)" in p.read_text() for p in (paths.markdown, paths.html))
+    assert all("⚑ flagged (score; confounded by realism)" in p.read_text() for p in (paths.markdown, paths.html))
     (table,) = tables_of(quick_records, measured)
     assert "confounded" not in cells_of(table, "refined", "reinhard")["judge's score kept, % [95 %]"]
 
@@ -161,12 +163,12 @@ def test_the_distance_to_the_truth_is_a_column_only_where_there_is_a_truth(quick
 
 def test_damage_is_flagged_in_the_row_above_the_table_and_in_every_file(quick_records, measured, tmp_path):
     (table,) = tables_of(quick_records, measured)
-    assert cells_of(table, "refined", "reinhard")["labels after refining"] == "⚑ damaged (score)"
+    assert cells_of(table, "refined", "reinhard")["labels after refining"] == "⚑ flagged (score)"
     assert any("`reinhard` (score)" in warning for warning in warnings(table))
     assert "; labels intact" in headline(table)
     paths = write_report(quick_records, tmp_path, measured, figures=False)
     for path in (paths.markdown, paths.html):
-        assert "⚑ damaged (score)" in path.read_text()
+        assert "⚑ flagged (score)" in path.read_text()
         assert "1.20 [1.10, 1.30] → 0.30 [0.20, 0.40]" in path.read_text()
 
 
@@ -180,7 +182,7 @@ def test_measures_rank_nothing(quick_records, measured):
 def test_the_csv_holds_every_measure_unrounded_with_its_reason(quick_records, measured):
     rows = list(csv.DictReader(io.StringIO(leaderboard_csv(tables_of(quick_records, measured)).decode())))
     row = next(r for r in rows if (r["arm"], r["refiner"]) == ("refined", "reinhard"))
-    assert row["labels"] == "⚑ damaged (score)"
+    assert row["labels"] == "⚑ flagged (score)"
     assert (row["labels_score_kept"], row["labels_score_kept_low"], row["labels_score_kept_high"]) == ("45", "43", "47")
     assert row["labels_similarity"] == ""
     assert row["labels_similarity_reason"] == "no masks"
@@ -217,7 +219,7 @@ def test_refiner_seeds_are_averaged_and_any_of_them_flags(make_records):
     (table,) = tables_of(records, both)
     shown = cells_of(table, "refined", "fda")
     assert shown["judge's score kept, % [95 %]"] == "80 [78, 82]"
-    assert shown["labels after refining"] == "⚑ damaged (score)"
+    assert shown["labels after refining"] == "⚑ flagged (score)"
 
 
 def test_gap_and_gain_are_correlated_over_refiners_if_there_are_four(quick_records, measured, make_records):
@@ -230,6 +232,16 @@ def test_gap_and_gain_are_correlated_over_refiners_if_there_are_four(quick_recor
     ]
     (table,) = tables_of(records, found)
     assert any("Over 5 refiners, closing it and gaining have a rank correlation of +1.00 [" in n for n in notes(table))
+
+
+@pytest.mark.parametrize(("removed", "said"), [(0.3, "r2 brings the images closest"), (-0.3, "No refiner brings")])
+def test_the_figure_says_who_brings_the_images_closer_if_anyone_does(make_records, removed, said):
+    records = make_records({("source", ""): 0.7, **{("refined", f"r{i}"): 0.7 + i / 30 for i in range(3)}})
+    gaps = {"r0": removed - 0.2, "r1": removed - 0.1, "r2": removed}
+    found = [measurement(records[0], "domain_gap", r, {"kid_reduction": quantity(gaps[r], 0.1, "")}) for r in gaps]
+    (table,) = tables_of(records, found)
+    figures = {figure.title: figure for figure in table_figures(table, cell_frame(records), "f")}
+    assert figures["Gain against domain gap"].finding.startswith(said)
 
 
 def test_a_rank_correlation_is_spearmans_and_its_interval_covers():

@@ -169,9 +169,9 @@ def test_a_plug_ins_row_says_that_its_file_is_needed(make_records, tmp_path):
 
 
 def test_the_suite_file_and_its_title_are_shown(quick_records, tmp_path):
-    (tmp_path / "suite.yaml").write_text("name: quick\ntitle: Fast & <small>\ntables: []\n")
+    (tmp_path / "suite.yaml").write_text("name: quick\ntitle: Fast & <small> (`data fetch` first)\ntables: []\n")
     text = write_report(quick_records, tmp_path).html.read_text()
-    assert "suite quick: Fast &amp; &lt;small&gt;</p>" in text
+    assert "quick: Fast &amp; &lt;small&gt; (<code>data fetch</code> first)</p>" in text
     assert "title: Fast &amp; &lt;small&gt;" in text
 
 

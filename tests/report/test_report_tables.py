@@ -396,3 +396,12 @@ def test_decimals_show_the_first_figure_of_the_half_width(make_record, spread, d
     interval = table.find("source").score.interval
     assert table.decimals == decimals
     assert decimals == 1 or 10**-decimals <= (interval.high - interval.low) / 2 < 10 ** (1 - decimals)
+
+
+def test_the_notes_say_what_was_chosen_with_the_target_labels_in_sight(quick_records):
+    tuned = [
+        record.model_copy(update={"pair": record.pair.model_copy(update={"tuned": "The steps of classification."})})
+        for record in quick_records
+    ]
+    assert "Tuning: The steps of classification." in notes(table_of(tuned))
+    assert not any(note.startswith("Tuning") for note in notes(table_of(quick_records)))

@@ -8,7 +8,9 @@ from toy_rooms import rooms
 
 from bench.api import LabelSpace, ModelParams, PluginError, UserError
 from bench.data.imageset import DataError
-from bench.training import Phase, Stream, predict, train
+from bench.training.batches import Phase, Stream
+from bench.training.loop import train
+from bench.training.prediction import predict
 from tasks.avoidance import Avoidance
 from tasks.models.light_regressor import LightRegressor
 

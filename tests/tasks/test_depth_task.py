@@ -10,7 +10,9 @@ from toy_rooms import WALL_M, rooms
 from bench.api import LabelSpace, ModelParams, PluginError, UserError
 from bench.data.imageset import DataError
 from bench.metrics.depth import depth_errors
-from bench.training import Phase, Stream, predict, train
+from bench.training.batches import Phase, Stream
+from bench.training.loop import train
+from bench.training.prediction import predict
 from tasks.depth import Depth
 from tasks.models.depth_network import multi_scale_l1
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from bench.api import LabelSpace, ModelParams, UserError
 from bench.data.fitting import fit_boxes
 from bench.data.imageset import ImageSet
-from bench.training import predict, reestimate_batch_norm
+from bench.training.prediction import predict, reestimate_batch_norm
 from tasks.detection import Detection
 from tasks.models.detector import Detector
 

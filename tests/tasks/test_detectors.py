@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from bench.api import ADAMW, LabelSpace, ModelParams, Optimiser
 from bench.data.fitting import fit_boxes, fit_image
 from bench.data.imageset import ImageSet
-from bench.training import Phase, Stream, predict, train
+from bench.training.batches import Phase, Stream
+from bench.training.loop import train
+from bench.training.prediction import predict
 from bench.weights import bundled_classifier
 from tasks.detection import Detection
 from tasks.models.detector import Detector

@@ -5,7 +5,9 @@ from torch import nn
 
 from bench.api import ADAMW, LabelSpace, ModelParams
 from bench.data.imageset import ImageSet
-from bench.training import Phase, Stream, predict, train
+from bench.training.batches import Phase, Stream
+from bench.training.loop import train
+from bench.training.prediction import predict
 from tasks.classification import Classification
 from tasks.models.light_cnn import LightCNN
 from tasks.models.pixelda_tower import PixelDATower

@@ -12,7 +12,9 @@ from torchvision.models import resnet101
 from bench.api import LabelSpace, ModelParams, Optimiser, UserError
 from bench.data.fitting import fit_image
 from bench.data.imageset import ImageSet
-from bench.training import Phase, Stream, predict, reestimate_batch_norm, train
+from bench.training.batches import Phase, Stream
+from bench.training.loop import train
+from bench.training.prediction import predict, reestimate_batch_norm
 from bench.weights import BUNDLED_MODEL, bundled_classifier
 from tasks.models.deeplab_v2 import STRIDE, DeepLabV2, LightTrunk, ResNetTrunk
 from tasks.models.segmenter import HALF, Segmenter

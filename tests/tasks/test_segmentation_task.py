@@ -10,7 +10,7 @@ from bench.api import Budget, LabelSpace, UserError
 from bench.data.fitting import fit_image
 from bench.data.imageset import ImageSet, concatenate
 from bench.registry import Registry
-from bench.training import predict, predict_batches
+from bench.training.prediction import predict, predict_batches
 from tasks.segmentation import Segmentation, SegmentationParams
 
 TASK = Segmentation()

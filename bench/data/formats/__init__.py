@@ -20,7 +20,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
-from bench.data.folders import IMAGE_SUFFIXES, files_below, images_among
+from bench.data.fitting import Size
+from bench.data.folders import IMAGE_SUFFIXES, all_images_among, files_below, images_among
 from bench.data.imageset import DataError
 from bench.data.listing import Listing
 from bench.data.pictures import image_size, read_picture
@@ -51,6 +52,15 @@ class Options:
     classes_from: Path | None = None
 
 
+_UNREAD = (
+    ".heic .heif .avif .gif .jp2 .jxl .tga .dng .cr2 .cr3 .nef .arw .exr .hdr .npy .npz .h5 .mp4 .mov .avi .mkv .webm "
+    ".zip .tar .gz .tgz .7z .rar"
+)
+UNREAD = frozenset(_UNREAD.split())
+"""Suffixes of what may hold pictures and is not read: said, since it would be missed."""
+LABEL_TEXTS = frozenset({".xml", ".json", ".txt", ".csv"})
+
+
 def recognise(root: Path, options: Options) -> Listing:
     """The labelled images of a folder for a task, or its images without labels (format ``images``).
 
@@ -68,11 +78,37 @@ def recognise(root: Path, options: Options) -> Listing:
         elif module.recognised(root, files):
             others.append(module.NAME)
     if found is None:
-        return plain(root, files)
-    if others:
-        note = f"there are {' and '.join(others)} labels too; {found.format} is read"
-        found = replace(found, notes=(*found.notes, note))
-    return found
+        found = plain(root, files)
+        notes = (*_not_labels(files, options.task), *_unread(files))
+    elif others:
+        notes = (f"there are {' and '.join(others)} labels too; {found.format} is read", *_unread(files))
+    else:
+        notes = _unread(files)
+    return replace(found, notes=(*found.notes, *notes))
+
+
+def _unread(files: tuple[Path, ...]) -> tuple[str, ...]:
+    """A note on files that may hold pictures in a kind that is not read."""
+    missed = [file for file in files if file.suffix.lower() in UNREAD]
+    kinds = ", ".join(sorted({file.suffix.lower() for file in missed}))
+    return (f"{len(missed)} files are not read ({kinds}): PNG, JPEG, WebP, BMP, TIFF and PPM are",) if missed else ()
+
+
+def _not_labels(files: tuple[Path, ...], task: str) -> tuple[str, ...]:
+    """Notes on what may have been meant as labels, where none were found."""
+    notes = []
+    if texts := [f for f in files if f.suffix.lower() in LABEL_TEXTS and f.stem.lower() not in ("classes", "readme")]:
+        others = f" and {len(texts) - 1} other text files" if texts[1:] else ""
+        notes.append(f"no labels for {task} are known in {texts[0]}{others}")
+    if task in ("segmentation", "depth"):
+        by_stem: dict[str, Path] = {}
+        for image in images_among(files):
+            twin = by_stem.setdefault(image.stem, image)
+            if twin.parent != image.parent:
+                called = "masks" if task == "segmentation" else "depth"
+                notes.append(f"{twin} and {image} count as two images: a folder of labels must be called {called}")
+                break
+    return tuple(notes)
 
 
 def recognise_any(root: Path) -> Listing:
@@ -86,6 +122,12 @@ def recognise_any(root: Path) -> Listing:
     return plain(root, files)
 
 
+def photographs(root: Path) -> Listing:
+    """The images of a folder whose labels, if it has any, are not looked at: nothing wrong with them is an error."""
+    files = files_below(root)
+    return of_images("images", root, images_among(files) or all_images_among(files), files)
+
+
 def plain(root: Path, files: tuple[Path, ...]) -> Listing:
     """All images of a folder, without labels.
 
@@ -94,6 +136,15 @@ def plain(root: Path, files: tuple[Path, ...]) -> Listing:
     DataError: there is no image.
     """
     return of_images("images", root, images_among(files), files)
+
+
+def other_size(name: str, size: Size, label: Path, said: Size) -> DataError:
+    """The error for a label that states another width and height than the image has: its boxes lie elsewhere."""
+    turned = ", as before its EXIF turns it" if said == size[::-1] else ""
+    return DataError(
+        f"{name} has {size[0]}×{size[1]} pixels and {label} says {said[0]}×{said[1]}{turned}; label the image that is "
+        "there, or bring it to the labelled size"
+    )
 
 
 def of_images(format_name: str, root: Path, images: tuple[Path, ...], files: tuple[Path, ...]) -> Listing:
@@ -107,7 +158,7 @@ def of_images(format_name: str, root: Path, images: tuple[Path, ...], files: tup
         kinds = sorted({file.suffix.lower() or "no suffix" for file in files})
         raise DataError(
             f"{root}: found {len(files)} files ({', '.join(kinds[:5])}) and no image outside label folders; "
-            f"images end in {', '.join(sorted(IMAGE_SUFFIXES))}: check the path"
+            f"images end in {', '.join(sorted(IMAGE_SUFFIXES))}: check the path, or convert them"
         )
     paths = [root / image for image in images]
     return Listing(
@@ -116,6 +167,12 @@ def of_images(format_name: str, root: Path, images: tuple[Path, ...], files: tup
         size=lambda i: image_size(paths[i]),
         pixels={"image": lambda i: read_picture(paths[i])},
     )
+
+
+def format_title(name: str) -> str:
+    """``voc`` → ``Pascal VOC``, as printed."""
+    title: str = _module(name).NAME
+    return title
 
 
 def _module(name: str) -> ModuleType:

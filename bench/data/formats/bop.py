@@ -130,6 +130,24 @@ def whole(shots: list[Shot], *, with_depth: bool) -> Listing:
     )
 
 
+def complete(shots: list[Shot]) -> Listing:
+    """Whole images with visible boxes, depth, and what is visible of any object as foreground: every file is read."""
+    boxes = whole(shots, with_depth=False)
+
+    def foreground(i: int) -> np.ndarray:
+        width, height = boxes.size(i)
+        seen = np.zeros((height, width), bool)
+        for index in range(len(shots[i].objects)):
+            mask = _mask(shots[i], index) > 0
+            if mask.shape != seen.shape:
+                return mask  # whoever reads it holds its size against the image's
+            seen |= mask
+        return seen
+
+    pixels = {**boxes.pixels, "depth_m": lambda i: _depth_m(shots[i]), "foreground": foreground}
+    return replace(boxes, pixels=pixels)
+
+
 def crops(shots: list[Shot], object_ids: tuple[int, ...] = (), *, of_scene: bool = False) -> Listing:
     """A crop of every object that is visible enough.
 
@@ -154,7 +172,7 @@ def crops(shots: list[Shot], object_ids: tuple[int, ...] = (), *, of_scene: bool
     ids = object_ids or tuple(sorted({_object(crop)["obj_id"] for crop in found}))
     pixels: dict[str, Reader] = {
         "image": lambda i: cut(read_picture(found[i].shot.image), found[i]),
-        "foreground": lambda i: cut(_visible(found[i]), found[i]) > 0,
+        "foreground": lambda i: cut(_mask(found[i].shot, found[i].index), found[i]) > 0,
     }
     if all(crop.shot.depth is not None for crop in found):
         pixels["sensor_depth_m"] = lambda i: cut(_depth_m(found[i].shot), found[i])
@@ -219,8 +237,9 @@ def _object(crop: Crop) -> dict[str, Any]:
     return crop.shot.objects[crop.index]
 
 
-def _visible(crop: Crop) -> np.ndarray:
-    return read_ids(crop.shot.masks / f"{crop.shot.number:06d}_{crop.index:06d}.png").astype(np.uint8)
+def _mask(shot: Shot, index: int) -> np.ndarray:
+    """``(H, W) uint8``: 255 where object ``index`` of the image is visible."""
+    return read_ids(shot.masks / f"{shot.number:06d}_{index:06d}.png").astype(np.uint8)
 
 
 def _depth_m(shot: Shot) -> np.ndarray:

@@ -1,8 +1,9 @@
 """16-bit depth PNGs: for each image a file in a folder called ``depth``, or beside it as ``…_depth.png``.
 
-    depth_m = value × metres a step (``--depth-unit``: mm, cm, m, 1/256m);  0 = unknown
+    depth_m = value × metres a step (``--depth-unit``: mm, cm, m, 1/256m);  0 and 65535 = unknown
 
-Nothing in the file says the unit, so it must be stated. Values are depth along the view axis, not along the ray.
+Nothing in the file says the unit, so it must be stated. Values are depth along the view axis, not along the ray. The
+largest value of 16 bits is where a sensor or an encoder gave up (a sky, a hole), whatever the unit.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from bench.data.pictures import read_depth
 NAME = "16-bit depth PNGs"
 UNITS = {"mm": 1e-3, "cm": 1e-2, "m": 1.0, "1/256m": 1 / 256}
 """Metres of a step."""
+SATURATED = 65535
 
 
 def recognised(root: Path, files: tuple[Path, ...]) -> bool:
@@ -38,12 +40,18 @@ def listing(root: Path, files: tuple[Path, ...], options: Options) -> Listing | 
     if step_m is None:
         raise DataError(f"{root} holds depth of no stated unit: {_readings(paths[0])}; say which with --depth-unit")
     plain = of_images(NAME, root, images, files)
-    return replace(plain, pixels={**plain.pixels, "depth_m": lambda i: read_depth(paths[i], step_m)})
+    return replace(plain, pixels={**plain.pixels, "depth_m": lambda i: _known(read_depth(paths[i], step_m), step_m)})
+
+
+def _known(depth_m: np.ndarray, step_m: float) -> np.ndarray:
+    """Saturated values as unknown."""
+    return np.where(depth_m >= np.float32(SATURATED * step_m), np.float32(0), depth_m)
 
 
 def _readings(path: Path) -> str:
     """What the median of a file would be in each unit."""
     raw = read_depth(path, 1.0)
-    median = float(np.median(raw[raw > 0])) if (raw > 0).any() else 0.0
+    known = (raw > 0) & (raw < SATURATED)
+    median = float(np.median(raw[known])) if known.any() else 0.0
     readings = ", ".join(f"{median * step:.3g} m if {unit}" for unit, step in UNITS.items())
     return f"the median of {path.name} is {median:g}, which is {readings}"

@@ -4,41 +4,43 @@
     palette    a palette PNG: the index is the class id, its colours are for the eye
     colours    RGB, each class a colour: needs classes.csv
 
-Classes are named by a file anywhere in the folder: ``classes.txt`` or ``labels.txt``, a name a line, ids from 0; or a
-CSV ``classes.csv`` (``class_dict.csv``, ``label_colors.csv``) with the columns ``name,r,g,b`` for colours or
-``name,id``. Without one, all masks are read to find the ids, and the classes are called by their numbers. Classes
-called void, ignore, unlabelled, unlabeled or unknown are ignored (255), and so is the value 255.
+Classes are named by a file anywhere in the folder (:mod:`bench.data.formats.class_files`): ``classes.txt`` or
+``labels.txt``; a CSV ``classes.csv``, ``class_dict.csv`` or ``label_colors.csv``; or CVAT's ``labelmap.txt``. Without
+one, all masks are read to find the ids, and the classes are called by their numbers. Classes called void, ignore,
+unlabelled, unlabeled or unknown are ignored (255), and so is the value 255 unless a CSV names it, or it is the only one
+beside 0: masks of an object in white on black.
 """
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from bench.data.folders import MASK_WORDS, files_below, images_among, label_images_among, paired
+from bench.data.decoding import for_each
+from bench.data.folders import INSTANCE_WORDS, MASK_WORDS, files_below, images_among, label_images_among, paired, says
 from bench.data.formats import Options, of_images
+from bench.data.formats.class_files import Named, names_of_txt, of_csv, of_labelmap
 from bench.data.imageset import DataError
-from bench.data.listing import IGNORE, Listing, for_each
+from bench.data.listing import IGNORE, Listing
 from bench.data.pictures import read_colours, read_ids
 
 NAME = "mask PNGs"
 TXT = ("classes.txt", "labels.txt", "class_names.txt")
 CSV = ("classes.csv", "class_dict.csv", "label_colors.csv", "labels.csv")
+LABELMAP = "labelmap.txt"
 IGNORED = frozenset({"void", "ignore", "unlabelled", "unlabeled", "unknown"})
 UNKNOWN = 254
+JPEG = (".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
-class ClassTable:
-    """Names, and what stands for each in a mask: a value, or a colour packed as r·65536 + g·256 + b."""
+class ClassTable(Named):
+    """Names, and what stands for each in a mask; ``folder`` is named where they are another folder's."""
 
-    names: tuple[str, ...]
-    values: tuple[int, ...]
-    in_colours: bool = False
+    folder: str = ""
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -63,13 +65,15 @@ class ClassTable:
         id_of = np.array([kept.index(name) if name in kept else IGNORE for name in self.names], np.uint8)[order]
         place = np.searchsorted(values, raw).clip(max=len(values) - 1)
         ids = np.where(values[place] == raw, id_of[place], np.uint8(UNKNOWN))
-        if not self.in_colours:
+        if not self.in_colours and IGNORE not in self.values:
             ids[raw == IGNORE] = IGNORE
         if (unknown := raw[ids == UNKNOWN]).size:
             shown = ", ".join(self._written(int(value)) for value in np.unique(unknown)[:5])
+            jpeg = "; JPEG changes ids and colours: save masks as PNG" if path.suffix.lower() in JPEG else ""
             raise DataError(
                 f"{path}: found {'colour' if self.in_colours else 'class id'} {shown}, which no class has; there are "
-                f"{len(self.names)} classes: correct the mask, or add the class to the classes file (255 is ignored)"
+                f"{len(self.names)} classes{f', those of {self.folder}' if self.folder else ''}: correct the mask, or "
+                f"add the class to the classes file (255 is ignored){jpeg}"
             )
         return ids
 
@@ -79,7 +83,7 @@ class ClassTable:
 
 def recognised(root: Path, files: tuple[Path, ...]) -> bool:
     """There are masks in folders of their own or beside their pictures."""
-    return bool(label_images_among(files, MASK_WORDS))
+    return bool(_masks(files) and images_among(files))
 
 
 def listing(root: Path, files: tuple[Path, ...], options: Options) -> Listing | None:
@@ -100,18 +104,20 @@ def listing(root: Path, files: tuple[Path, ...], options: Options) -> Listing | 
 def _pairs(root: Path, files: tuple[Path, ...]) -> tuple[tuple[Path, ...], list[Path]]:
     """Images relative to the root, and the mask of each."""
     images = images_among(files)
-    return images, [root / str(mask) for mask in paired(root, images, label_images_among(files, MASK_WORDS), "mask")]
+    return images, [root / str(mask) for mask in paired(root, images, _masks(files), "mask")]
+
+
+def _masks(files: tuple[Path, ...]) -> tuple[Path, ...]:
+    return tuple(mask for mask in label_images_among(files, MASK_WORDS) if not says(mask, INSTANCE_WORDS))
 
 
 def _classes(root: Path, files: tuple[Path, ...], other: Path | None) -> tuple[ClassTable, str]:
     """The classes as the folder names them, or as another does, or by number; and what to say about it."""
     if table := class_table(root, files):
         return table, ""
-    if other is None:
-        return numbered(
-            tuple(_pairs(root, files)[1])
-        ), "no classes.txt names the classes: they are the ids in the masks"
-    return _classes(other, files_below(other), None)[0], f"no classes.txt: ids mean what they mean in {other.name}"
+    if other is not None and (table := class_table(other, files_below(other))):
+        return replace(table, folder=other.name), f"no classes.txt: ids mean what they mean in {other.name}"
+    return numbered(tuple(_pairs(root, files)[1])), "no classes.txt names the classes: they are the ids in the masks"
 
 
 def class_table(root: Path, files: tuple[Path, ...]) -> ClassTable | None:
@@ -121,34 +127,14 @@ def class_table(root: Path, files: tuple[Path, ...]) -> ClassTable | None:
     ------
     DataError: a file that is not as the module's docstring says.
     """
-    for wanted in (*CSV, *TXT):
-        found = [file for file in files if file.name.lower() == wanted]
-        if found:
-            path = root / found[0]
-            return _of_csv(path) if wanted in CSV else _of_txt(path)
+    for wanted in (*CSV, *TXT, LABELMAP):
+        if found := [root / file for file in files if file.name.lower() == wanted]:
+            if wanted in TXT:
+                names = names_of_txt(found[0])
+                return ClassTable(names, tuple(range(len(names))))
+            named = of_csv(found[0]) if wanted in CSV else of_labelmap(found[0])
+            return ClassTable(named.names, named.values, named.in_colours)
     return None
-
-
-def _of_txt(path: Path) -> ClassTable:
-    names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return ClassTable(tuple(names), tuple(range(len(names))))
-
-
-def _of_csv(path: Path) -> ClassTable:
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = [
-            {key.strip().lower(): (value or "").strip() for key, value in row.items() if key is not None}
-            for row in csv.DictReader(stream)
-        ]
-    columns = set(rows[0]) if rows else set()
-    if not columns >= {"name", "id"} and not columns >= {"name", "r", "g", "b"}:
-        raise DataError(f"{path} has the columns {', '.join(sorted(columns)) or 'none'}; needed: name,r,g,b or name,id")
-    in_colours = columns >= {"r", "g", "b"}
-    try:
-        values = [int(r["r"]) << 16 | int(r["g"]) << 8 | int(r["b"]) if in_colours else int(r["id"]) for r in rows]
-    except ValueError as error:
-        raise DataError(f"{path}: {error}; ids and colours are whole numbers") from None
-    return ClassTable(tuple(row["name"] for row in rows), tuple(values), in_colours)
 
 
 @lru_cache(maxsize=8)
@@ -156,7 +142,9 @@ def numbered(paths: tuple[Path, ...]) -> ClassTable:
     """Classes called by the ids that the masks hold, all of which are read."""
     found: list[set[int]] = [set() for _ in paths]
     for_each(lambda i: found[i].update(np.flatnonzero(np.bincount(read_ids(paths[i]).ravel())).tolist()), len(paths))
-    values = sorted(set().union(*found) - {IGNORE})
+    values = sorted(set().union(*found))
+    if values != [0, IGNORE]:
+        values = [value for value in values if value != IGNORE]
     if len(values) > UNKNOWN:
         raise DataError(
             f"{paths[0].parent}: found {len(values)} different ids in the masks; at most {UNKNOWN} are read"

@@ -13,8 +13,8 @@ from xml.parsers import expat
 
 import numpy as np
 
-from bench.data.folders import images_among, paired
-from bench.data.formats import Options, of_images
+from bench.data.folders import images_among, key_of, paired
+from bench.data.formats import Options, of_images, other_size
 from bench.data.imageset import DataError
 from bench.data.listing import Listing
 
@@ -33,8 +33,7 @@ class Annotation:
 
 def recognised(root: Path, files: tuple[Path, ...]) -> bool:
     """There are XML files whose root element is ``annotation``."""
-    first = next((file for file in files if file.suffix.lower() == ".xml"), None)
-    return first is not None and b"<annotation" in (root / first).read_bytes()[:1000]
+    return any(_is_annotation(root / file) for file in _xmls(files)[:20])
 
 
 def listing(root: Path, files: tuple[Path, ...], options: Options) -> Listing | None:
@@ -42,7 +41,9 @@ def listing(root: Path, files: tuple[Path, ...], options: Options) -> Listing | 
     if not recognised(root, files):
         return None
     images = images_among(files)
-    found = paired(root, images, [file for file in files if file.suffix.lower() == ".xml"], "annotation")
+    keys = set(map(key_of, images))
+    labels = [file for file in _xmls(files) if key_of(file) in keys or _is_annotation(root / file)]
+    found = paired(root, images, labels, "annotation")
     annotations = [read_annotation(root / file) for file in found if file is not None]
     class_names = tuple(sorted({name for annotation in annotations for name in annotation.names}))
     plain = of_images(NAME, root, images, files)
@@ -50,10 +51,7 @@ def listing(root: Path, files: tuple[Path, ...], options: Options) -> Listing | 
     def size(i: int) -> tuple[int, int]:
         here, said = plain.size(i), annotations[i].size
         if said is not None and said != here:
-            raise DataError(
-                f"{plain.names[i]} has {here[0]}×{here[1]} pixels and {root / str(found[i])} says {said[0]}×{said[1]}; "
-                "label the image that is there, or bring it to the labelled size"
-            )
+            raise other_size(plain.names[i], here, root / str(found[i]), said)
         return here
 
     return replace(
@@ -63,6 +61,15 @@ def listing(root: Path, files: tuple[Path, ...], options: Options) -> Listing | 
         boxes=lambda i: from_voc(annotations[i].boxes),
         box_class=[np.array([class_names.index(n) for n in a.names], np.int64) for a in annotations],
     )
+
+
+def _xmls(files: tuple[Path, ...]) -> list[Path]:
+    return [file for file in files if file.suffix.lower() == ".xml"]
+
+
+def _is_annotation(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return b"<annotation" in stream.read(1000)
 
 
 def from_voc(boxes: np.ndarray) -> np.ndarray:

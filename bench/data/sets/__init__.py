@@ -5,7 +5,8 @@ A set's module states what it is and how to read it::
     NAME        the folder below $REALGAIN_DATA in which it is looked for, and its name in `data check`
     TITLE, LICENCE, CITATION
     EXPECTED    a glob pattern for each part that the root must have
-    SPLITS      names of the splits that the set itself defines; none where they are the root's folders (BOP)
+    SPLITS      names of the splits that the set defines; or, where a root may hold some of them alone (BOP, SceneNet,
+                Hypersim), splits(root), which names those that are there
     listing(root, split)    a bench.data.listing.Listing of one split, labels in SI units; decodes no picture
 
 A wrong layout is refused by what was expected and what was found (:func:`check_layout`).
@@ -15,10 +16,12 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
 from bench.api import UserError
+from bench.data.folders import SHOWN
 from bench.data.imageset import DataError
 from bench.names import unknown
 
@@ -83,7 +86,21 @@ def check_layout(root: Path, name: str) -> None:
         )
 
 
+def refuse_missing(root: Path, paths: Iterable[Path], remedy: str) -> None:
+    """Refuse a split that lacks files.
+
+    Raises
+    ------
+    DataError: names how many, the first five, and ``remedy``.
+    """
+    missing = [str(path.relative_to(root)) for path in paths if not path.is_file()]
+    if missing:
+        shown = ", ".join(missing[:SHOWN]) + (", …" if len(missing) > SHOWN else "")
+        raise DataError(f"{root} lacks {len(missing)} files that belong to its images ({shown}); {remedy}")
+
+
 def splits_of(name: str, root: Path) -> tuple[str, ...]:
-    """The splits of a set; BOP's are the folders that hold scenes."""
-    splits: tuple[str, ...] = set_module(name).SPLITS
-    return splits or tuple(sorted({path.parts[-3] for path in root.glob("*/*/scene_gt.json")}))
+    """The splits of a set that are to be found in ``root``."""
+    module = set_module(name)
+    found: tuple[str, ...] = module.splits(root) if hasattr(module, "splits") else module.SPLITS
+    return found

@@ -14,13 +14,11 @@ from pathlib import Path
 from bench.data.formats import bop as layout
 from bench.data.imageset import DataError
 from bench.data.listing import Listing
-from bench.data.sets import splits_of
 
 NAME, TITLE = "bop-lm", "a BOP data set"
 LICENCE = "LM and T-LESS: CC BY 4.0; YCB-V: MIT"
 CITATION = "T. Hodaň et al. BOP: Benchmark for 6D Object Pose Estimation. ECCV 2018."
 EXPECTED = ("*/*/scene_gt.json", "*/*/scene_camera.json", "*/*/scene_gt_info.json")
-SPLITS: tuple[str, ...] = ()
 OBJECTS = {1: "ape", 2: "benchvise", 4: "camera", 5: "can", 6: "cat", 8: "driller", 9: "duck"} | {
     12: "holepuncher",
     13: "iron",
@@ -30,9 +28,14 @@ OBJECTS = {1: "ape", 2: "benchvise", 4: "camera", 5: "can", 6: "cat", 8: "drille
 """LM's eleven objects without rotational symmetry."""
 
 
+def splits(root: Path) -> tuple[str, ...]:
+    """The folders that hold scenes."""
+    return tuple(sorted({path.parts[-3] for path in root.glob(EXPECTED[0])}))
+
+
 def listing(root: Path, split: str) -> Listing:
-    """Whole images with visible boxes; see :func:`cropped` for pose."""
-    return layout.whole(_shots(root, split), with_depth=False)
+    """Whole images with all that their scenes hold; see :func:`cropped` for pose."""
+    return layout.complete(_shots(root, split))
 
 
 def cropped(root: Path, split: str) -> Listing:
@@ -44,6 +47,6 @@ def cropped(root: Path, split: str) -> Listing:
 def _shots(root: Path, split: str) -> list[layout.Shot]:
     folders = sorted(path.parent for path in (root / split).glob("*/scene_gt.json"))
     if not folders:
-        found = ", ".join(splits_of("bop-lm", root)) or "none"
+        found = ", ".join(splits(root)) or "none"
         raise DataError(f"{root} has no split {split!r}; found {found}: unpack it there")
     return [shot for folder in folders for shot in layout.read_scene(folder)]

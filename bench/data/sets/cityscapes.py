@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.data.formats import of_images
-from bench.data.imageset import DataError
 from bench.data.listing import Listing
 from bench.data.pictures import read_ids
+from bench.data.sets import refuse_missing
 from bench.data.sets.classes import CITYSCAPES_IDS, class_names, id_table
 
 NAME, TITLE = "cityscapes", "Cityscapes"
@@ -27,7 +27,8 @@ IMAGE_END = "_leftImg8bit.png"
 def listing(root: Path, split: str) -> Listing:
     """One split, ``mask`` in 19 classes; an image without a label file is an error."""
     images = tuple(path.relative_to(root) for path in sorted((root / "leftImg8bit" / split).glob(f"*/*{IMAGE_END}")))
-    paths = [_beside(root, image, "labelIds") for image in images]
+    paths = [root / "gtFine" / Path(*image.parts[1:3]) / _label_of(image) for image in images]
+    refuse_missing(root, paths, "unpack gtFine_trainvaltest.zip there")
     table = id_table(CITYSCAPES_IDS)
     plain = of_images(TITLE, root, images, images)
     # License plates are −1 in the JSON files and 255 in these.
@@ -38,9 +39,5 @@ def listing(root: Path, split: str) -> Listing:
     )
 
 
-def _beside(root: Path, image: Path, kind: str) -> Path:
-    name = image.name.removesuffix(IMAGE_END) + f"_gtFine_{kind}.png"
-    path = root / "gtFine" / image.parts[1] / image.parts[2] / name
-    if not path.is_file():
-        raise DataError(f"{path} is missing; unpack gtFine_trainvaltest.zip into {root}")
-    return path
+def _label_of(image: Path) -> str:
+    return image.name.removesuffix(IMAGE_END) + "_gtFine_labelIds.png"

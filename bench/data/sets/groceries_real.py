@@ -30,6 +30,8 @@ def listing(root: Path, split: str) -> Listing:
     named = class_names(read_json(root / "annotation_definitions.json"))
     ids = {label_id: i for i, label_id in enumerate(named)}
     split_file = root / f"groceries_real_{split}.txt"
+    if not split_file.is_file():
+        raise DataError(f"{split_file} is missing, the indices of the split's images; unpack the archive again")
     indices = [int(word) for word in split_file.read_text().split()]
     if indices and max(indices) >= len(records):
         raise DataError(

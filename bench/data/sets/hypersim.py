@@ -20,6 +20,7 @@ import numpy as np
 from bench.data.formats import of_images
 from bench.data.imageset import DataError
 from bench.data.listing import Listing
+from bench.data.sets import refuse_missing
 from bench.data.sets.hdf5 import opened_hdf5
 
 NAME, TITLE = "hypersim", "Hypersim"
@@ -29,10 +30,14 @@ CITATION = (
 )
 IMAGES = "ai_*_*/images/scene_cam_*_final_preview/frame.*.tonemap.jpg"
 EXPECTED = (IMAGES, "ai_*_*/images/scene_cam_*_geometry_hdf5/frame.*.depth_meters.hdf5")
-SPLITS = ("train", "test")
 SPLIT_FILE = "metadata_images_split_scene_v1.csv"
 FOCAL_SHARE = 886.81 / 1024
 """Focal length by image width."""
+
+
+def splits(root: Path) -> tuple[str, ...]:
+    """``train``, and ``test`` where the authors' list says what it is."""
+    return ("train", "test") if (root / SPLIT_FILE).is_file() else ("train",)
 
 
 def listing(root: Path, split: str = "train") -> Listing:
@@ -46,8 +51,7 @@ def listing(root: Path, split: str = "train") -> Listing:
             f"{root} has no {SPLIT_FILE}, which says what {split} is; fetch it from the authors' repository"
         )
     paths = [root / _depth(image) for image in images]
-    if missing := [path for path in paths if not path.is_file()]:
-        raise DataError(f"{missing[0]} is missing, and {len(missing) - 1} others; fetch depth_meters of every scene")
+    refuse_missing(root, paths, "fetch depth_meters of every scene")
     plain = of_images(TITLE, root, images, images)
 
     def depth_m(i: int) -> np.ndarray:

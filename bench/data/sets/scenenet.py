@@ -13,17 +13,21 @@ from pathlib import Path
 import numpy as np
 
 from bench.data.formats import of_images
-from bench.data.imageset import DataError
 from bench.data.listing import Listing
 from bench.data.pictures import read_depth
+from bench.data.sets import refuse_missing
 from bench.data.sets.hypersim import along_axis
 
 NAME, TITLE = "scenenet", "SceneNet RGB-D"
 LICENCE = "GPL scripts; data for research"
 CITATION = "J. McCormac, A. Handa, S. Leutenegger, A. J. Davison. SceneNet RGB-D. ICCV 2017."
 EXPECTED = ("*/*/*/photo/*.jpg", "*/*/*/depth/*.png")
-SPLITS = ("train", "val")
 METRES_PER_STEP = 1e-3
+
+
+def splits(root: Path) -> tuple[str, ...]:
+    """``train`` and ``val``, where they are there: each is an archive of its own, and the first one is large."""
+    return tuple(split for split in ("train", "val") if next((root / split).glob("*/*/photo"), None))
 
 
 def listing(root: Path, split: str = "val") -> Listing:
@@ -31,8 +35,7 @@ def listing(root: Path, split: str = "val") -> Listing:
     found = sorted((root / split).glob("*/*/photo/*.jpg"), key=lambda path: (*path.parts[:-2], int(path.stem)))
     images = tuple(path.relative_to(root) for path in found)
     paths = [path.parent.parent / "depth" / f"{path.stem}.png" for path in found]
-    if missing := [path for path in paths if not path.is_file()]:
-        raise DataError(f"{missing[0]} is missing, and {len(missing) - 1} others; unpack the archive again")
+    refuse_missing(root, paths, "unpack the archive again")
     plain = of_images(TITLE, root, images, images)
 
     def depth_m(i: int) -> np.ndarray:

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from bench.data.formats import of_images
-from bench.data.imageset import DataError
 from bench.data.listing import Listing
 from bench.data.pictures import read_depth
+from bench.data.sets import refuse_missing
 
 NAME, TITLE = "virtual-kitti-1", "Virtual KITTI 1.3.1"
 LICENCE = "CC BY-NC-SA 3.0"
@@ -38,8 +38,7 @@ def listing(root: Path, split: str = "all") -> Listing:
 def with_depth(root: Path, images: tuple[Path, ...], depth_of: object, title: str) -> Listing:
     """Images with depth files in centimetres and Virtual KITTI's camera."""
     paths = [depth_of(image) for image in images]  # type: ignore[operator]
-    if missing := [path for path in paths if not path.is_file()]:
-        raise DataError(f"{missing[0]} is missing, and {len(missing) - 1} others; unpack the depth archive into {root}")
+    refuse_missing(root, paths, "unpack the depth archive there")
     plain = of_images(title, root, images, images)
     return replace(
         plain,

@@ -15,6 +15,7 @@ from bench.data.formats import of_images
 from bench.data.formats.voc import from_voc, read_annotation
 from bench.data.imageset import DataError
 from bench.data.listing import Listing
+from bench.data.sets import refuse_missing
 
 NAME, TITLE = "voc", "Pascal VOC"
 LICENCE = "images from flickr, under its terms of use"
@@ -40,7 +41,9 @@ def of_list(root: Path, list_name: str, classes: tuple[str, ...], title: str) ->
         raise DataError(f"{file} is missing, the list of the split's images; unpack the image sets there")
     names = [line.split()[0] for line in file.read_text().splitlines() if line.strip()]
     images = tuple(Path("JPEGImages", f"{name}.jpg") for name in names)
-    annotations = [read_annotation(root / "Annotations" / f"{name}.xml") for name in names]
+    labels = [root / "Annotations" / f"{name}.xml" for name in names]
+    refuse_missing(root, labels, "unpack the annotations there")
+    annotations = [read_annotation(label) for label in labels]
     kept = [[name in classes for name in annotation.names] for annotation in annotations]
     return replace(
         of_images(title, root, images, images),

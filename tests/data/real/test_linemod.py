@@ -1,13 +1,20 @@
 """Pair ``linemod`` on the real set, where the checkout has it beside itself (../shared/data/linemod)."""
 
+import time
+
 import numpy as np
 import pytest
+import torch
 
 from bench.api import Limits, UserError
 from bench.data.real.linemod import Linemod, Params
 from bench.data.real.public import LINEMOD
 from bench.data.splits import check_disjoint, content_hash
+from bench.data.stored import load_set
+from bench.jobs import prepare
+from bench.jobs.work import Work, digest_of
 from bench.registry import Registry
+from bench.store import Store
 
 FEW = Limits(source_images=300, target_images=200, test_images=150)
 SIZE = (64, 64)
@@ -86,6 +93,26 @@ def test_smaller_sets_are_prefixes(source, target):
         np.testing.assert_array_equal(few.columns["image"].take(rows), many.columns["image"].take(rows))
     assert some_source.train.n_images == pair.counts(FEW)["source_train"] == 300
     assert len(np.unique(column(some_source.train, "class_id"))) == 5
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_fetched")
+def test_it_is_ready_in_seconds_and_again_at_once(tmp_path):
+    """In CPU seconds of all threads, which other processes do not lengthen; `benchmarks.decoding` has the wall's."""
+    store, registry = Store(tmp_path), Registry()
+    work = Work(registry, torch.device("cpu"), lambda *_: None, tmp_path / "unfinished")
+    shared = {"pair": registry.pair("linemod")[1], "size": SIZE, "fit": "resize", "limits": {}}
+    specs = [prepare.Spec.model_validate({**shared, "side": side}) for side in ("source", "target")]
+    keys = [digest_of(prepare.action(spec, {})) for spec in specs]
+    started = time.process_time()
+    for key, spec in zip(keys, specs, strict=True):
+        with store.lock(key):
+            store.write(key, lambda into, spec=spec: prepare.run(spec, {}, into, work))
+    ready = time.process_time()
+    images = [load_set(entry, split) for entry in map(store.find, keys) for split in entry.meta["sets"]]
+    assert sum(one.n_images for one in images) == 5055 + 5870
+    assert ready - started <= 20
+    assert time.process_time() - ready <= 1
 
 
 @pytest.mark.slow

@@ -8,7 +8,9 @@ from torch import nn
 
 from bench.api import LabelSpace, ModelParams
 from bench.data.imageset import ImageSet
-from bench.training import Phase, Stream, predict, train
+from bench.training.batches import Phase, Stream
+from bench.training.loop import train
+from bench.training.prediction import predict
 from tasks.models.pose_estimator import relative_depth
 from tasks.pose import Pose
 

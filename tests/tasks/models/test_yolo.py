@@ -7,7 +7,9 @@ import torch
 
 from bench.api import ADAMW, LabelSpace, UserError
 from bench.data.imageset import ImageSet
-from bench.training import Phase, Stream, predict, train
+from bench.training.batches import Phase, Stream
+from bench.training.loop import train
+from bench.training.prediction import predict
 from tasks.detection import Detection
 from tasks.models.initial_weights import drawn_from
 from tasks.models.yolo import Yolo, _suppress, yolo

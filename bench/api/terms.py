@@ -1,0 +1,83 @@
+"""What all contracts speak of: the two errors, budgets and limits, the space of labels, a choice made concrete."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class UserError(Exception):
+    """A mistake of the user's: one line (asked, found, allowed, what to do), never a traceback."""
+
+
+class PluginError(Exception):
+    """A plug-in broke its contract; the cell fails with this reason and the run goes on."""
+
+
+class Frozen(BaseModel):
+    """Base of all parameter and specification models: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Limits(Frozen):
+    """Upper bounds on the images taken from each split; ``None`` takes all.
+
+    A pair must make smaller sets prefixes of larger ones.
+    """
+
+    source_images: int | None = Field(default=None, ge=1, strict=True)
+    target_images: int | None = Field(default=None, ge=1, strict=True)
+    test_images: int | None = Field(default=None, ge=1, strict=True)
+
+
+class Budget(Frozen):
+    """A named limit on work.
+
+    ``train_steps`` and ``batch_size`` bind every arm alike; ``name`` is what learned refiners size themselves by.
+    """
+
+    name: Literal["light", "standard", "paper"]
+    train_steps: int
+    batch_size: int
+
+
+class LabelSpace(Frozen):
+    """What a task must know of a pair to build a model and to score it.
+
+    Attributes
+    ----------
+    class_names: in id order.
+    width, height: the working size in pixels.
+    inputs: the input columns that a model gets.
+    depth_range_m: nearest and farthest depth that the pair labels, in metres.
+    safe_distance_m: free distance that a vehicle needs, in metres.
+    """
+
+    class_names: tuple[str, ...]
+    width: int
+    height: int
+    inputs: tuple[str, ...] = ("image",)
+    depth_range_m: tuple[float, float] | None = None
+    safe_distance_m: float | None = None
+
+
+class Described(Frozen):
+    """A plug-in choice made concrete: everything that determines its behaviour, by description.
+
+    ``digest`` is that of the plug-in's source file (empty for built-ins, whose ``version`` speaks for them);
+    ``contents`` are digests of the files and folders that its parameters name.
+    """
+
+    name: str
+    version: int
+    params: dict[str, Any] = {}
+    digest: str = ""
+    contents: dict[str, str] = {}
+
+    def identity(self) -> dict[str, Any]:
+        """What ids are hashed from: a path counts by its content, never by where it lies."""
+        described = self.model_dump()
+        described["params"] = {key: value for key, value in self.params.items() if key not in self.contents}
+        return described
