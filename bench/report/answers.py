@@ -43,7 +43,7 @@ def _much(table: Table, row: Row, gain: Estimate) -> str:
     for found, what in ((gain.interval, "95 %"), (gain.simultaneous, f"as the best of {n_rows} rows with a refiner")):
         if found and (n_rows > 1 or found is gain.interval):
             said += f", {what} {interval(found.low, found.high, table.decimals, signed=True)}"
-    if row.gap_closed_percent is not None:
+    if row.gap_closed_percent is not None and gain.value > 0:
         said += f"; that is {row.gap_closed_percent:.0f} % of the way to `oracle`"
     return f"{said}."
 

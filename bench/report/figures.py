@@ -12,7 +12,7 @@ A figure that has nothing to show is left out.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -174,10 +174,15 @@ def _cost(table: Table) -> Draft | None:
 
 
 def _ticks(least: float, most: float) -> list[float]:
-    """Round numbers on a logarithmic axis: powers of ten over two decades and more, else 1, 2 and 5 times them."""
+    """Round numbers on a logarithmic axis: powers of ten over two decades and more, else 1, 2 and 5 times them; where
+    that makes fewer than two, all first digits."""
     powers = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
-    digits = (1,) if most > 100 * least else (1, 2, 5)
-    return [tick for power in powers for digit in digits if least <= (tick := digit * 10.0**power) <= most]
+
+    def of(digits: Iterable[int]) -> list[float]:
+        return [tick for power in powers for digit in digits if least <= (tick := digit * 10.0**power) <= most]
+
+    few = of((1,) if most > 100 * least else (1, 2, 5))
+    return few if len(few) > 1 else of(range(1, 10))
 
 
 def _seconds(seconds: float) -> str:

@@ -67,6 +67,21 @@ def test_cost_names_the_pareto_front_alone(make_records, make_record):
     assert "in 60.5 s; the cheapest, cheap, takes 1.5 s" in figure.finding
 
 
+def test_a_cost_axis_has_two_numbers_at_least_however_close_the_costs(make_records):
+    records = make_records({("source", ""): 0.6, ("refined", "one"): 0.7, ("refined", "two"): 0.72})
+    seconds = {"one": 0.28, "two": 0.5}
+    records = [
+        r.model_copy(
+            update={
+                "cost": r.cost.model_copy(update={"fit_seconds": seconds.get(r.cell.refiner, 0.0), "refine_seconds": 0})
+            }
+        )
+        for r in records
+    ]
+    _, _, figures = figures_of(records)
+    assert {"0.3", "0.4"} <= set(texts(figures["Gain against cost"]))
+
+
 def test_gains_by_class_are_paired_intervals_over_the_classes_images(make_records):
     true_class = np.arange(400) % 4
     records = make_records(
