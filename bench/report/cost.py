@@ -99,7 +99,8 @@ def section(table: Table, cells: pd.DataFrame) -> Section | None:
     )
     front = frame[frame.on_front]
     best, cheapest = front.iloc[-1], front.iloc[0]
-    finding = f"`{best.refiner}` gains most and takes {_amount(best.seconds, 1)} s to fit and refine"
+    does = "gains most" if best.gain >= 0 else "loses least"
+    finding = f"`{best.refiner}` {does} and takes {_amount(best.seconds, 1)} s to fit and refine"
     if len(front) > 1:
         gained = number(cheapest.gain, table.decimals, signed=True)
         finding += f"; `{cheapest.refiner}` takes {_amount(cheapest.seconds, 1)} s for {gained}"

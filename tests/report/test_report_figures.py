@@ -12,7 +12,7 @@ import pytest
 from bench import stats
 from bench.records import Array, MetricInfo
 from bench.report.drawing import Draft, drawn
-from bench.report.figures import table_figures
+from bench.report.figures import _ticks, table_figures
 from bench.report.frame import cell_frame
 from bench.report.leaderboard import leaderboard
 from bench.report.per_class import class_gains
@@ -65,6 +65,11 @@ def test_cost_names_the_pareto_front_alone(make_records, make_record):
     assert {"cheap", "dear"} <= set(texts(figure))
     assert "wasteful" not in texts(figure)
     assert "in 60.5 s; the cheapest, cheap, takes 1.5 s" in figure.finding
+
+
+@pytest.mark.parametrize(("least", "most", "ticks"), [(0.38, 0.45, [0.4]), (0.41, 0.44, [0.41, 0.42, 0.43, 0.44])])
+def test_costs_that_are_nearly_equal_have_ticks(least, most, ticks):
+    assert _ticks(least, most) == pytest.approx(ticks)
 
 
 def test_gains_by_class_are_paired_intervals_over_the_classes_images(make_records):
