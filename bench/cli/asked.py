@@ -40,8 +40,8 @@ class Asked:
     refiner: Annotated[
         list[str] | None,
         typer.Option(
-            help="A refiner (or a variant of one) to add to the suite's tables; may be repeated. With --source: instead "
-            "of histogram, reinhard and fda."
+            help="A refiner (or a variant of one) to add to the suite's tables; may be repeated. With --source: "
+            "instead of histogram, reinhard and fda."
         ),
     ] = None
     task: Annotated[
