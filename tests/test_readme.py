@@ -31,7 +31,9 @@ def test_the_readmes_findings_are_the_published_ones(block, suites):
     shown = readme.partition(f"<!-- {block}:begin -->")[2].partition(f"<!-- {block}:end -->")[0].strip().splitlines()
     published = []
     for suite in suites:
-        rows = [line for line in index.partition(f"## [{suite}]")[2].partition("\n## ")[0].splitlines() if line[:1] == "|"]
+        rows = [
+            line for line in index.partition(f"## [{suite}]")[2].partition("\n## ")[0].splitlines() if line[:1] == "|"
+        ]
         assert len(rows) >= 2 + len(load_suite(suite).tables)
         published += rows if suite == suites[0] else rows[2:]
     assert shown == published

@@ -39,11 +39,18 @@ class Asked:
     plugin: PluginOption = None
     refiner: Annotated[
         list[str] | None,
-        typer.Option(help="A refiner (or a variant of one) to add to the suite's tables; may be repeated."),
+        typer.Option(
+            help="A refiner (or a variant of one) to add to the suite's tables; may be repeated. With --source: "
+            "instead of histogram, reinhard and fda."
+        ),
     ] = None
-    task: Annotated[list[str] | None, typer.Option(help="Only the suite's tables of this task; may be repeated.")] = (
-        None
-    )
+    task: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only the suite's tables of this task; may be repeated. With --source: what your labels are for, "
+            "classification, detection, segmentation, depth or pose."
+        ),
+    ] = None
     model: Annotated[
         list[str] | None, typer.Option(help="Train this model instead of the tables' own; may be repeated.")
     ] = None

@@ -208,8 +208,9 @@ class OwnPair(Pair):
         counts = self.counts(Limits())
         lines.append(f"source split: {counts['source_train']} to train, {counts['source_val']} held out, by name hash")
         if self._test is None:
-            grouped = f", images of one {self.params.group_by} together" if self.params.group_by else ""
-            lines.append(f"target split: half unlabelled to train, half to test, by content hash{grouped}")
+            group = self.params.group_by
+            grouped = f"images of one {group} together" if group else "--group-by keeps the frames of a video together"
+            lines.append(f"target split: half unlabelled to train, half to test, by content hash; {grouped}")
         if LABELS[self.params.task] <= self.target_labels:
             also = ", and those of the training half to arms with real labels" if self.params.labelled_target else ""
             lines.append(f"target labels: used to score the test images{also}")

@@ -18,12 +18,13 @@ def about_measures(table: Table) -> list[str]:
     said = []
     labels = next((row.measured.labels.about for row in rows if row.measured and row.measured.labels.about), None)
     if labels:
+        edges = f"below {labels['edges_flagged_below']} (edges, of `{labels['outlines']}`)"
+        placed = f" or, for labels that have a place in the image, {edges}" if labels["outlines"] != "none" else ""
         said.append(
             f"Labels after refining: measured on {labels['n_images']} refined images that no row trains on. Score kept "
             f"is the {labels['metric'].replace('_', ' ')} of {labels['judge']}, relative to the same network on "
             f"{labels['reference']}. Flagged where whole intervals lie below "
-            f"{labels['score_flagged_below']} (score, also relative to unrefined images) or, for labels that have a "
-            f"place in the image, below {labels['edges_flagged_below']} (edges, of `{labels['outlines']}`)."
+            f"{labels['score_flagged_below']} (score, also relative to unrefined images){placed}."
         )
     gap = next((row.measured.gap.about for row in rows if row.measured and row.measured.gap.about), None)
     if gap:

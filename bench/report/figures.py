@@ -175,14 +175,15 @@ def _cost(table: Table) -> Draft | None:
 
 def _ticks(least: float, most: float) -> list[float]:
     """Round numbers on a logarithmic axis: powers of ten over two decades and more, else 1, 2 and 5 times them; where
-    that makes fewer than two, all first digits."""
+    that makes fewer than two, all first digits, or first two."""
     powers = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
-
-    def of(digits: Iterable[int]) -> list[float]:
-        return [tick for power in powers for digit in digits if least <= (tick := digit * 10.0**power) <= most]
-
-    few = of((1,) if most > 100 * least else (1, 2, 5))
-    return few if len(few) > 1 else of(range(1, 10))
+    choices: tuple[Sequence[float], ...] = ((1, 2, 5), range(1, 10), [tenths / 10 for tenths in range(10, 100)])
+    ticks: list[float] = []
+    for digits in ((1,),) if most > 100 * least else choices:
+        ticks = [tick for power in powers for digit in digits if least <= (tick := digit * 10.0**power) <= most]
+        if len(ticks) > 1:
+            break
+    return ticks
 
 
 def _seconds(seconds: float) -> str:

@@ -40,7 +40,8 @@ def test_formats_splits_and_size_are_printed_back(boxes):
         "source: COCO, 24 images of 48×32, 2 classes (car, traffic light), 24 boxes",
         "target: Pascal VOC, 20 images of 48×32, 2 classes (car, traffic light), 20 boxes",
         "source split: 22 to train, 2 held out, by name hash",
-        "target split: half unlabelled to train, half to test, by content hash",
+        "target split: half unlabelled to train, half to test, by content hash; --group-by keeps the frames of a video "
+        "together",
         "target labels: used to score the test images",
         "working size: 64×32 pixels (--size)",
     ]

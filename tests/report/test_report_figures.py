@@ -12,7 +12,7 @@ import pytest
 from bench import stats
 from bench.records import Array, MetricInfo
 from bench.report.drawing import Draft, drawn
-from bench.report.figures import table_figures
+from bench.report.figures import _ticks, table_figures
 from bench.report.frame import cell_frame
 from bench.report.leaderboard import leaderboard
 from bench.report.per_class import class_gains
@@ -80,6 +80,13 @@ def test_a_cost_axis_has_two_numbers_at_least_however_close_the_costs(make_recor
     ]
     _, _, figures = figures_of(records)
     assert {"0.3", "0.4"} <= set(texts(figures["Gain against cost"]))
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "ticks"), [(0.28, 0.5, [0.3, 0.4, 0.5]), (0.405, 0.445, [0.41, 0.42, 0.43, 0.44])]
+)
+def test_costs_that_are_nearly_equal_have_ticks(least, most, ticks):
+    assert _ticks(least, most) == pytest.approx(ticks)
 
 
 def test_gains_by_class_are_paired_intervals_over_the_classes_images(make_records):
