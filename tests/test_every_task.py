@@ -4,11 +4,19 @@ import numpy as np
 import pytest
 
 from bench.data.stored import load_set
+from bench.jobs import features, gallery
 from bench.registry import Registry
 from bench.suite import Suite
 from toy_runs import InlineRun
 
 ARMS = ["refined", "source_refined", "adabn", "real@8", "hybrid@8", "refined_hybrid@8:finetune", "oracle"]
+
+
+@pytest.fixture(autouse=True)
+def few_features_and_pictures(monkeypatch):
+    monkeypatch.setitem(features.SIZES, "light", (24, 32))
+    monkeypatch.setattr(gallery, "N_ROWS", 1)
+    monkeypatch.setattr(gallery, "N_CHANGED", 1)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,8 +22,13 @@ from toy_runs import InlineRun, toy_suite
 DRAWN = {"arms": ["refined"], "pictures": True, "seeds": 1, "refiners": ["same", "darker"]}
 
 
-def test_a_run_leaves_strips_of_the_table_and_of_each_refiner(registry, tmp_path):
-    run = InlineRun(toy_suite(**DRAWN), tmp_path / "local", registry)
+@pytest.fixture(scope="module")
+def finished(registry, tmp_path_factory):
+    return InlineRun(toy_suite(**DRAWN), tmp_path_factory.mktemp("finished") / "local", registry)
+
+
+def test_a_run_leaves_strips_of_the_table_and_of_each_refiner(finished):
+    run = finished
     galleries = {g.of.refiner: g for g in read_galleries(run.results) if g.of.recipe == "strong"}
     assert set(galleries) == {"", "same", "darker"}
     names = {refiner: [strip.name for strip in g.strips] for refiner, g in galleries.items()}
@@ -42,19 +48,18 @@ def test_a_run_leaves_strips_of_the_table_and_of_each_refiner(registry, tmp_path
     assert galleries["darker"].change[0] >= galleries["darker"].change[-1] > 5
 
 
-def test_a_second_run_draws_nothing_and_leaves_the_same(registry, tmp_path):
-    suite = toy_suite(**DRAWN)
-    first = InlineRun(suite, tmp_path / "local", registry)
-    files = {path.name: path.read_bytes() for path in (first.results / "gallery").iterdir()}
-    second = InlineRun(suite, tmp_path / "local", registry)
+def test_a_second_run_draws_nothing_and_leaves_the_same(finished, registry, tmp_path):
+    files = {path.name: path.read_bytes() for path in (finished.results / "gallery").iterdir()}
+    shutil.copytree(finished.results, tmp_path / "local")
+    second = InlineRun(toy_suite(**DRAWN), tmp_path / "local", registry)
     assert second.executor.orders == []
     assert {path.name: path.read_bytes() for path in (second.results / "gallery").iterdir()} == files
     fewer = InlineRun(toy_suite(**DRAWN | {"refiners": ["same"]}), tmp_path / "local", registry)
     assert not list((fewer.results / "gallery").glob("*darker*"))
 
 
-def test_images_that_may_not_be_redistributed_stay_in_local_results(registry, tmp_path):
-    run = InlineRun(toy_suite(**DRAWN), tmp_path / "published", registry)
+def test_images_that_may_not_be_redistributed_stay_in_local_results(finished, registry, tmp_path):
+    run = InlineRun(toy_suite(**DRAWN), tmp_path / "published", registry, finished.store)
     assert not list((run.results / "gallery").glob("*.webp"))
     assert all("may not be redistributed" in g.reason for g in read_galleries(run.results))
 
@@ -72,8 +77,9 @@ def test_local_results_are_those_below_a_folder_of_that_name(tmp_path, folder, f
     assert may_show(tmp_path / folder, free) is allowed
 
 
-def test_a_failed_refiner_costs_its_own_pictures(registry, tmp_path):
-    run = InlineRun(toy_suite(**DRAWN | {"refiners": ["same", "grows"]}), tmp_path / "local", registry)
+def test_a_failed_refiner_costs_its_own_pictures(finished, registry, tmp_path):
+    suite = toy_suite(**DRAWN | {"refiners": ["same", "grows"]})
+    run = InlineRun(suite, tmp_path / "local", registry, finished.store)
     galleries = {g.of.refiner: g for g in read_galleries(run.results) if g.of.recipe == "strong"}
     assert galleries["same"].strips
     assert not galleries["grows"].strips
@@ -117,8 +123,9 @@ def test_perfect_predictions_look_like_the_truth(
 
 
 @pytest.fixture
-def drawn() -> Callable[..., dict[str, Image.Image]]:
-    """``drawn(pair, task, folder)``: the strips of a shipped pair whose predictions are its test labels."""
+def drawn(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Image.Image]]:
+    """``drawn(pair, task, folder)``: short strips of a shipped pair whose predictions are its test labels."""
+    monkeypatch.setattr(gallery, "N_ROWS", 2)
 
     def draw(pair_name: str, task_name: str, folder: Path) -> dict[str, Image.Image]:
         import torch

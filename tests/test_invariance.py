@@ -9,7 +9,7 @@ from bench import stats
 from bench.jobs import score
 from bench.registry import Registry
 from bench.report.frame import cell_frame
-from bench.report.leaderboard import by_seed
+from bench.report.gains import by_seed
 from bench.seeds import seed_from
 from toy_runs import TOYS, InlineRun, toy_suite
 

@@ -18,8 +18,8 @@ from bench.records import Record, write_atomically
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.report.board import Table
     from bench.report.html import Extras
-    from bench.report.leaderboard import Table
 
 SUITE_FILE = "suite.yaml"
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench import stats
 from bench.data.imageset import DataError
-from bench.report.leaderboard import Row, Table
+from bench.report.board import Row, Table
 
 
 def about_measures(table: Table) -> list[str]:

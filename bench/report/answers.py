@@ -10,8 +10,9 @@ import math
 
 from bench.arms import Arm
 from bench.report import curves
+from bench.report.board import Estimate, Row, Table
 from bench.report.columns import EDGES_KEPT, SCORE_KEPT, SIMILARITY, VERDICT, interval, number, p_value
-from bench.report.leaderboard import MIN_SEEDS, Estimate, Row, Table
+from bench.report.leaderboard import MIN_SEEDS
 from bench.report.words import amount, best_refiner, code, kind_of_target
 
 NO_REFINER = f"Not known: no refiner here has {MIN_SEEDS} seeds with every cell scored, and a `source` to compare with."
@@ -42,7 +43,7 @@ def _much(table: Table, row: Row, gain: Estimate) -> str:
     for found, what in ((gain.interval, "95 %"), (gain.simultaneous, f"as the best of {n_rows} rows with a refiner")):
         if found and (n_rows > 1 or found is gain.interval):
             said += f", {what} {interval(found.low, found.high, table.decimals, signed=True)}"
-    if row.gap_closed_percent is not None:
+    if row.gap_closed_percent is not None and gain.value > 0:
         said += f"; that is {row.gap_closed_percent:.0f} % of the way to `oracle`"
     return f"{said}."
 

@@ -17,8 +17,8 @@ import numpy as np
 from bench import stats
 from bench.records import Record
 from bench.report import tables_of
+from bench.report.board import label
 from bench.report.columns import MARKS
-from bench.report.leaderboard import label
 
 RowKey = tuple[str, ...]
 """pair, task, model, budget, recipe, arm, refiner"""

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from bench.api import Metric
 from bench.measures import Quantity
-from bench.report.leaderboard import BLOCKS, Block, Estimate, Row, Table
+from bench.report.board import BLOCKS, Block, Estimate, Row, Table
 from bench.report.measured import NOT_MEASURED, Measured
 
 NOTHING = "–"

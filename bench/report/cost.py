@@ -11,7 +11,7 @@ from bench.report.columns import NOTHING, interval, number, points
 from bench.report.sections import Heading, Section
 
 if TYPE_CHECKING:
-    from bench.report.leaderboard import Table
+    from bench.report.board import Table
 
 CSV = "cost.csv"
 PHASES = ("fit", "refine", "train")
@@ -99,8 +99,8 @@ def section(table: Table, cells: pd.DataFrame) -> Section | None:
     )
     front = frame[frame.on_front]
     best, cheapest = front.iloc[-1], front.iloc[0]
-    does = "gains most" if best.gain >= 0 else "loses least"
-    finding = f"`{best.refiner}` {does} and takes {_amount(best.seconds, 1)} s to fit and refine"
+    most = number(best.gain, table.decimals, signed=True)
+    finding = f"`{best.refiner}` does best, {most}, and takes {_amount(best.seconds, 1)} s to fit and refine"
     if len(front) > 1:
         gained = number(cheapest.gain, table.decimals, signed=True)
         finding += f"; `{cheapest.refiner}` takes {_amount(cheapest.seconds, 1)} s for {gained}"

@@ -21,12 +21,12 @@ from bench.report.columns import NOTHING, interval, number
 from bench.report.sections import Heading, Section
 
 if TYPE_CHECKING:
-    from bench.report.leaderboard import BySeed, Table
+    from bench.report.board import Table
+    from bench.report.gains import BySeed
 
 LEAST_K = 2
 """Values of k that make a curve: with its end, ``source`` or ``oracle``, three points."""
 CSV = "curves.csv"
-ENDS = ("low", "high")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Curve:
 
 def curves_of(table: Table, cells: pd.DataFrame) -> tuple[Curve, ...]:
     """The curves of a table: ``real``, ``hybrid``, then one for each refiner; empty with fewer than two k."""
-    from bench.report.leaderboard import by_seed
+    from bench.report.gains import by_seed
 
     if len({Arm.parse(str(arm)).k for arm in cells.arm.unique()} - {None}) < LEAST_K:
         return ()
@@ -136,13 +136,13 @@ def _finding(frame: pd.DataFrame, kind: str) -> str:
             f"{bound:,.0f} labelled ones alone."
         )
     best = measured.iloc[0]
-    ends = (
-        _count(best[f"saved_over_real_{end}"], best.saved_over_real_least, best.saved_over_real_most) for end in ENDS
-    )
-    return (
+    said = (
         f"Images refined with `{best.refiner}` and {best.k:,} labelled {kind} ones score as "
-        f"{best.k + best.saved_over_real:,.0f} labelled ones alone: {best.saved_over_real:+,.0f} [{', '.join(ends)}]."
+        f"{best.k + best.saved_over_real:,.0f} labelled ones alone: {_saved_text(best, 'real')}."
     )
+    if pd.notna(best.get("saved_over_hybrid", np.nan)):
+        said += f" Beside unrefined images (`hybrid@k`) refining saves {_saved_text(best, 'hybrid')}."
+    return said
 
 
 def _band(values: BySeed, groups: np.ndarray | None) -> dict[str, float]:
@@ -185,15 +185,17 @@ def _texts(row: dict[Any, Any], table: Table, savings: list[str]) -> Iterator[st
     known = pd.notna(row.get("low", np.nan))
     yield f"{score} {interval(row['low'], row['high'], table.decimals)}" if known else score
     for name in savings:
-        column = f"saved_over_{name}"
-        if pd.isna(row[column]):
-            yield NOTHING
-            continue
-        least, most = row[f"{column}_least"], row[f"{column}_most"]
-        value, low, high = (_count(row[column + end], least, most) for end in ("", "_low", "_high"))
-        limits = "" if value == low == high else f" [{low}, {high}]"
-        beyond = "" if np.isfinite(row[column]) else ", beyond the measured range"
-        yield f"{value}{limits}{beyond}"
+        yield NOTHING if pd.isna(row[f"saved_over_{name}"]) else _saved_text(row, name)
+
+
+def _saved_text(row: Any, name: str) -> str:
+    """``+23 [+16, +43]``, or ``> +75, beyond the measured range``."""
+    column = f"saved_over_{name}"
+    least, most = row[f"{column}_least"], row[f"{column}_most"]
+    value, low, high = (_count(row[column + end], least, most) for end in ("", "_low", "_high"))
+    if np.isfinite(row[column]):
+        return f"{value} [{low}, {high}]"
+    return f"{value}{'' if value == low == high else f' [{low}, {high}]'}, beyond the measured range"
 
 
 def _count(value: float, least: float, most: float) -> str:

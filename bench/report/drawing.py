@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.report.board import Estimate, Table
 from bench.report.columns import interval, number, points
-from bench.report.leaderboard import Estimate, Table
 from bench.report.svg import PAINTS, SETTINGS, inline_svg, new_figure
 
 if TYPE_CHECKING:

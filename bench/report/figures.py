@@ -12,17 +12,17 @@ A figure that has nothing to show is left out.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from bench.arms import Arm
+from bench.report.board import Estimate, Table, label
 from bench.report.columns import number, points
 from bench.report.cost import pareto_front
 from bench.report.drawing import MARKERS, Draft, Figure, dot, drawn, name_lines, of_lines, short, with_limits
-from bench.report.leaderboard import Estimate, Table, label
 from bench.report.per_class import class_gains
 from bench.report.svg import CURVES, PAINTS
 from bench.report.words import best_refiner, kind_of_target
@@ -174,12 +174,14 @@ def _cost(table: Table) -> Draft | None:
 
 
 def _ticks(least: float, most: float) -> list[float]:
-    """Round numbers on a logarithmic axis: powers of ten over two decades, else 1, 2 and 5 times them, or others."""
+    """Round numbers on a logarithmic axis: powers of ten over two decades and more, else 1, 2 and 5 times them; where
+    that makes fewer than two, all first digits, or first two."""
     powers = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
     choices: tuple[Sequence[float], ...] = ((1, 2, 5), range(1, 10), [tenths / 10 for tenths in range(10, 100)])
+    ticks: list[float] = []
     for digits in ((1,),) if most > 100 * least else choices:
         ticks = [tick for power in powers for digit in digits if least <= (tick := digit * 10.0**power) <= most]
-        if ticks:
+        if len(ticks) > 1:
             break
     return ticks
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.report.answers import answers
+from bench.report.board import BLOCKS, Row, Table
 from bench.report.columns import NAME, NOTHING, Column, columns_of, interval, number, points
-from bench.report.leaderboard import BLOCKS, Row, Table
 from bench.report.origins import Origin
 from bench.report.pictures import Pictures
 from bench.report.words import (

@@ -14,7 +14,7 @@ from bench.api import UserError
 from bench.measures import read_measurements
 from bench.records import read_records
 from bench.report import SUITE_FILE, tables_of
-from bench.report.leaderboard import Table
+from bench.report.board import Table
 from bench.report.markdown import code, escape, prose
 from bench.report.words import headline, kind_of_target, run_command, summary, verdict
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from bench.report.board import BLOCKS, Block, Row, Table
 from bench.report.columns import COLUMNS, NAME, NOTHING, Column
-from bench.report.leaderboard import BLOCKS, Block, Row, Table
 from bench.report.words import block_title, headline, spans
 
 MOST_PRIORITY = 1

@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -25,10 +24,11 @@ from bench import stats
 from bench.api import Metric
 from bench.arms import REFINED, Arm
 from bench.measures import Measurement
-from bench.records import PairInfo
+from bench.report.board import Estimate, Gains, Row, Table, decimals, label
 from bench.report.frame import TABLE
-from bench.report.measured import Measured, measured
-from bench.report.sections import Section, sections_of
+from bench.report.gains import BySeed, Layout, by_seed, family_of, gains_over, shared_training, stacked
+from bench.report.measured import measured
+from bench.report.sections import sections_of
 
 MIN_SEEDS = 3
 """Task seeds that a ranked row needs (DESIGN §8)."""
@@ -45,119 +45,6 @@ COSTS = (
 """Of :class:`bench.records.Cost`, as a row shows their means; what no record states a row does not have."""
 REFINER_VERSIONS = frozenset({"refiner", "refiner_source"})
 """Keys of ``Record.versions`` that rightly differ between refiners, but not between the cells of one."""
-
-BySeed = dict[int, np.ndarray]
-"""Contributions ``(N_test,) float64`` by task seed, in the printed unit."""
-Block = Literal["ranked", "labelled", "unranked"]
-BLOCKS: tuple[Block, ...] = ("ranked", "labelled", "unranked")
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A score or a gain with what is known of its error.
-
-    Attributes
-    ----------
-    value: printed unit; gains + is better.
-    interval: 95 % over seeds × test images; ``None`` for one seed, or for a gain that was not tested.
-    over_seeds: 95 % over seeds, for this test set.
-    verdict: of a gain: ``gain``, ``loss``, ``not resolved``, ``same training``, ``no difference`` (on any
-        test image) or ``not tested``; of a score empty.
-    p_adjusted: Holm's, within the row's family.
-    simultaneous: 95 % over all rows of the family at once, for naming the best of several.
-    """
-
-    value: float
-    interval: stats.Interval | None = None
-    over_seeds: stats.Interval | None = None
-    verdict: str = ""
-    p_adjusted: float | None = None
-    simultaneous: stats.Interval | None = None
-
-
-@dataclass(frozen=True)
-class Row:
-    """An (arm, refiner) of a table; results are ``None`` where no cell has a score."""
-
-    arm: str
-    refiner: str
-    target_labels: int | None
-    seeds: tuple[int, ...]
-    costs: Mapping[str, float]
-    secondary: Mapping[str, float]
-    block: Block = "unranked"
-    rank: int | None = None
-    reason: str = ""
-    score: Estimate | None = None
-    gain: Estimate | None = None
-    strong_gain: Estimate | None = None
-    gap_closed_percent: float | None = None
-    measured: Measured | None = None
-    """What was measured of the refined images that the row trains on; ``None`` where there are none."""
-
-
-@dataclass(frozen=True)
-class Gains:
-    """The gains of a table's rows over one baseline.
-
-    ``test`` is ``None`` where no row could be tested, ``problem`` says why; ``seeds`` are those of the pairing.
-    """
-
-    by_row: Mapping[str, Estimate] = field(default_factory=dict)
-    test: stats.TableTest | None = None
-    seeds: tuple[int, ...] = ()
-    problem: str = ""
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """What the comparisons of one table share; ``sign`` makes + better, ``untested`` are rows that lack cells."""
-
-    seeds: tuple[int, ...]
-    sign: float
-    groups: np.ndarray | None
-    families: Mapping[str, str]
-    untested: frozenset[str]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A leaderboard: its rows in printed order, and all that must be said about them."""
-
-    pair: str
-    task: str
-    model: str
-    recipe: str
-    budget: str
-    metric: Metric
-    decimals: int
-    pair_info: PairInfo | None
-    rows: tuple[Row, ...]
-    gains: Gains
-    has_strong_source: bool
-    gap_problem: str
-    seeds: tuple[int, ...]
-    steps: tuple[int, ...]
-    batch_sizes: tuple[int, ...]
-    suites: tuple[str, ...]
-    versions: Mapping[str, tuple[str, ...]]
-    """Every value of each key of the records' ``versions`` and ``environment``; a refiner's: ``refiner of fda``."""
-    sections: tuple[Section, ...]
-
-    @property
-    def is_measured(self) -> bool:
-        """Whether anything was measured of any row's images; tables made before there were measures say nothing."""
-        return any(row.measured and row.measured.exists for row in self.rows)
-
-    @property
-    def title(self) -> str:
-        return " · ".join([self.pair, self.task, self.model, f"{self.recipe} recipe", f"{self.budget} budget"])
-
-    def block(self, name: Block) -> tuple[Row, ...]:
-        return tuple(row for row in self.rows if row.block == name)
-
-    def find(self, arm: str, refiner: str = "") -> Row | None:
-        return next((row for row in self.rows if (row.arm, row.refiner) == (arm, refiner)), None)
 
 
 def leaderboard(frame: pd.DataFrame, measurements: Sequence[Measurement] = ()) -> list[Table]:
@@ -177,11 +64,6 @@ def leaderboard(frame: pd.DataFrame, measurements: Sequence[Measurement] = ()) -
     return tables
 
 
-def label(arm: str, refiner: str) -> str:
-    """What a row is called where one word must do."""
-    return f"{arm} {refiner}".strip()
-
-
 def _table(
     cells: pd.DataFrame, other: pd.DataFrame, strong_source: BySeed, measurements: Sequence[Measurement]
 ) -> Table:
@@ -196,17 +78,17 @@ def _table(
     values = {label(*key): by_seed(group) for key, group in by_row.items()}
     seeds = tuple(sorted(int(seed) for seed in cells.task_seed.unique()))
     incomplete = {label(*key): _incomplete(group, seeds) for key, group in by_row.items()}
-    layout = _Layout(
+    layout = Layout(
         seeds=seeds,
         sign=1.0 if metric.higher_is_better else -1.0,
         groups=_groups(scored),
-        families={label(*key): _family(*key) for key in by_row},
+        families={label(*key): family_of(*key) for key in by_row},
         untested=frozenset(name for name, reason in incomplete.items() if reason),
     )
     source = _source(cells)
     rivals = {name: row for name, row in values.items() if name != "source"}
-    gains = _gains(layout, source, rivals, _shared_training(by_row))
-    strong_gains = _gains(layout, strong_source, values) if cells.recipe.iloc[0] == "plain" else gains
+    gains = gains_over(layout, source, rivals, shared_training(by_row))
+    strong_gains = gains_over(layout, strong_source, values) if cells.recipe.iloc[0] == "plain" else gains
     oracle = gains.test.comparisons.get("oracle") if gains.test else None
 
     rows = []
@@ -249,23 +131,8 @@ def _table(
     )
 
 
-def by_seed(cells: pd.DataFrame) -> BySeed:
-    """Contributions by task seed in the printed unit, refiner seeds averaged; scored cells alone."""
-    gathered: dict[int, list[np.ndarray]] = {}
-    columns = (cells[name] for name in ("status", "task_seed", "contributions", "scale"))
-    for status, seed, contributions, scale in zip(*columns, strict=True):
-        if status == "ok":
-            gathered.setdefault(int(seed), []).append(contributions * scale)
-    return {seed: np.mean(np.stack(gathered[seed]), axis=0) for seed in sorted(gathered)}
-
-
 def _source(cells: pd.DataFrame) -> BySeed:
     return by_seed(cells[(cells.arm == "source") & (cells.refiner == "")])
-
-
-def _stack(values: BySeed, seeds: Sequence[int]) -> np.ndarray:
-    """``(S, N_test)``."""
-    return np.stack([values[seed] for seed in seeds])
 
 
 def _groups(scored: pd.DataFrame) -> np.ndarray | None:
@@ -278,11 +145,11 @@ def _row(arm: str, refiner: str, cells: pd.DataFrame, values: BySeed, groups: np
     ok = (cells.status == "ok").to_numpy()
     score = None
     if values:
-        stacked = _stack(values, list(values))
+        contributions = stacked(values, list(values))
         score = Estimate(
-            value=float(stacked.mean()),
-            interval=_if_enough(stats.two_level_interval, stacked, groups),
-            over_seeds=_if_enough(stats.seed_interval, stacked.mean(axis=1)),
+            value=float(contributions.mean()),
+            interval=_if_enough(stats.two_level_interval, contributions, groups),
+            over_seeds=_if_enough(stats.seed_interval, contributions.mean(axis=1)),
         )
     labels = [n for n in cells.target_labels if not pd.isna(n)]
     primary = next((str(name) for name in cells.metric.to_numpy()[ok]), "")
@@ -302,52 +169,6 @@ def _row(arm: str, refiner: str, cells: pd.DataFrame, values: BySeed, groups: np
     )
 
 
-def _shared_training(rows: Mapping[tuple[str, str], pd.DataFrame]) -> set[str]:
-    """Rows whose every cell has the training and the weights of ``source``: ``identity`` lands there by its action key.
-
-    ``adabn`` shares the training but not the weights, so it is not one of them.
-    """
-    if ("source", "") not in rows:
-        return set()
-
-    def trainings(cells: pd.DataFrame) -> list[tuple[int, str, str]]:
-        return list(zip(cells.task_seed, cells.training_digest, cells.weights_digest, strict=True))
-
-    of_source = set(trainings(rows["source", ""]))
-    return {
-        label(*key)
-        for key, cells in rows.items()
-        if all(training in of_source and training[1] for training in trainings(cells))
-    }
-
-
-def _gains(layout: _Layout, baseline: BySeed, rows: Mapping[str, BySeed], shared: Set[str] = frozenset()) -> Gains:
-    """Compare rows with a baseline; rows that lack cells get their mean gain over the seeds they have, untested."""
-    if not baseline:
-        return Gains(problem="there is no scored `source` row to measure gains from")
-    seeds = tuple(seed for seed in layout.seeds if seed in baseline)
-    estimates = {}
-    tested = {}
-    for name, values in rows.items():
-        common = [seed for seed in seeds if seed in values]
-        if name in shared:
-            estimates[name] = Estimate(0.0, verdict="same training")
-        elif common:
-            difference = layout.sign * float(np.mean(_stack(values, common) - _stack(baseline, common)))
-            estimates[name] = Estimate(difference, verdict="not tested")
-            if name not in layout.untested:
-                tested[name] = layout.sign * _stack(values, seeds)
-    if not tested:
-        return Gains(estimates, None, seeds, "no other row has all its cells")
-    families = {name: layout.families[name] for name in tested}
-    try:
-        test = stats.compare(layout.sign * _stack(baseline, seeds), tested, layout.groups, families)
-    except stats.TooFew as too_few:
-        return Gains(estimates, None, seeds, str(too_few))
-    estimates |= {name: _estimate(comparison) for name, comparison in test.comparisons.items()}
-    return Gains(estimates, test, seeds)
-
-
 def _if_enough(interval: Callable[..., stats.Interval], *values: np.ndarray | None) -> stats.Interval | None:
     """The interval, or ``None`` where seeds or test images are too few for one."""
     try:
@@ -356,20 +177,7 @@ def _if_enough(interval: Callable[..., stats.Interval], *values: np.ndarray | No
         return None
 
 
-def _estimate(comparison: stats.Comparison) -> Estimate:
-    if comparison.p is None:  # Another training, equal on every test image: all rows at 100 %, for instance.
-        return Estimate(comparison.gain, verdict="no difference")
-    return Estimate(
-        value=comparison.gain,
-        interval=comparison.two_level,
-        over_seeds=comparison.over_seeds,
-        verdict=comparison.verdict,
-        p_adjusted=comparison.p_adjusted,
-        simultaneous=comparison.simultaneous,
-    )
-
-
-def _reference(other: pd.DataFrame, source: BySeed, layout: _Layout) -> Row | None:
+def _reference(other: pd.DataFrame, source: BySeed, layout: Layout) -> Row | None:
     """``source`` under the other recipe, tested by itself so that it changes no other row's correction."""
     cells = other[(other.arm == "source") & (other.refiner == "")]
     if cells.empty:
@@ -378,7 +186,7 @@ def _reference(other: pd.DataFrame, source: BySeed, layout: _Layout) -> Row | No
     name = f"source ({recipe})"
     values = by_seed(cells)
     alone = replace(layout, seeds=tuple(values), families={name: "references"}, untested=frozenset())
-    gain = _gains(alone, source, {name: values}).by_row.get(name)
+    gain = gains_over(alone, source, {name: values}).by_row.get(name)
     of_papers = ", the papers' own" if recipe == "plain" else ""
     lacks = _incomplete(cells, sorted(cells.task_seed.unique()))
     return replace(
@@ -402,13 +210,6 @@ def _incomplete(cells: pd.DataFrame, seeds: Sequence[int]) -> str:
     if missing:
         return f"no record of task seed {', '.join(map(str, missing))}, which other cells have; run the suite again"
     return ""
-
-
-def _family(arm: str, refiner: str) -> str:
-    """Rows that share a correction: refiners under the table's recipe; what a joint fit trained; all else."""
-    if arm == "end_to_end":
-        return arm
-    return "refiners" if refiner else "references"
 
 
 def _other_training(row: Row, cells: pd.DataFrame) -> str:
@@ -450,15 +251,6 @@ def _gap_problem(values: Mapping[str, BySeed], oracle: stats.Comparison | None, 
     if stats.gap_closed(0.0, oracle) is None:
         return "`oracle` − `source` is not resolved"
     return ""
-
-
-def decimals(intervals: Iterable[stats.Interval | None]) -> int:
-    """Decimals that show the first figure of a typical interval's half-width: one for ± 1.5 %, two for ± 0.03 %."""
-    widths = [(interval.high - interval.low) / 2 for interval in intervals if interval]
-    typical = float(np.median(widths)) if widths else 0.0
-    if typical <= 0:
-        return 1
-    return min(max(-math.floor(math.log10(typical)), 1), 4)
 
 
 def _distinct(values: pd.Series) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from bench.report.columns import NOTHING, interval, number, points
 from bench.report.sections import Heading, Section
 
 if TYPE_CHECKING:
-    from bench.report.leaderboard import Row, Table
+    from bench.report.board import Row, Table
 
 CSV = "literature.csv"
 FIGURES = Path(__file__).with_name("literature.yaml")

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from bench.report.answers import answers
+from bench.report.board import BLOCKS, Block, Row, Table
 from bench.report.columns import NAME, NOTHING, Column, columns_of
-from bench.report.leaderboard import BLOCKS, Block, Row, Table
 from bench.report.words import block_title, headline, notes, reproduce, spans, warnings
 
 _SAFE_IN_CODE = re.compile(r"[\w.:=,@()/+ -]+")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from bench.report.board import Row, Table, label
 from bench.report.frame import TABLE
-from bench.report.leaderboard import Row, Table, label
 
 DIGITS = 12
 """Of a digest; the whole one is in ``cells.csv``."""

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from bench import stats
-from bench.report.leaderboard import Row, Table, by_seed
+from bench.report.board import Row, Table
+from bench.report.gains import by_seed
 
 FEWEST_IMAGES = 5
 """A class with fewer test images is left out."""

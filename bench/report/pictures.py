@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.galleries import FOLDER, Gallery, Strip, StripName, may_show, read_galleries
-from bench.report.leaderboard import Table
+from bench.report.board import Table
 from bench.report.words import kind_of_target
 
 MOST_BYTES = 4_000_000

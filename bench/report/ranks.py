@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.ranks import FEWEST_TASKS, MeanRanks, mean_ranks
+from bench.report.board import Table
 from bench.report.drawing import CHARACTER_PX, RIGHT_PX, WIDTH_PX, Draft, Figure, drawn, short
-from bench.report.leaderboard import Table
 from bench.report.svg import PAINTS
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
-    from bench.report.leaderboard import Table
+    from bench.report.board import Table
 
 
 @dataclass(frozen=True)

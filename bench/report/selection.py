@@ -25,7 +25,7 @@ from bench.report.columns import NOTHING, interval, number, points
 from bench.report.sections import Heading, Section
 
 if TYPE_CHECKING:
-    from bench.report.leaderboard import Table
+    from bench.report.board import Table
 
 CSV = "selection.csv"
 ALL = "all"

@@ -12,7 +12,7 @@ from bench.report.columns import interval, number, points
 from bench.report.sections import Heading, Section
 
 if TYPE_CHECKING:
-    from bench.report.leaderboard import Table
+    from bench.report.board import Table
 
 CSV = "stability.csv"
 ORIGINS = {"fit": "refiner's fit", "train": "task's training", "rest": "both together"}

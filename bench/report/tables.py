@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from bench.report.board import Table
 from bench.report.columns import COLUMNS
 from bench.report.frame import OBJECTS, TABLE
-from bench.report.leaderboard import Table
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 

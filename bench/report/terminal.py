@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bench.report.board import BLOCKS, Row, Table, decimals
 from bench.report.changes import Changes, RowChange
 from bench.report.columns import NOTHING, P_VALUE, TEXT, Column, columns_of, interval, number
-from bench.report.leaderboard import BLOCKS, Row, Table, decimals
 from bench.report.words import block_title, headline, notes, reproduce, warnings
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
 from bench.report.about_measures import about_measures
+from bench.report.board import Block, Estimate, Row, Table
 from bench.report.columns import MARKS, interval, number, p_value, points
-from bench.report.leaderboard import MIN_SEEDS, Block, Estimate, Row, Table
+from bench.report.leaderboard import MIN_SEEDS
 from bench.suite import shipped
 
 

@@ -35,8 +35,9 @@ def test_refiners_stand_by_cost_with_the_front_marked(records):
     (section,) = tables_of(records())[0].sections
     assert [(row[0], row[2]) for row in section.rows] == [("`cheap`", "●"), ("`vain`", "–"), ("`dear`", "●")]
     assert list(section.frame.on_front) == [True, False, True]
-    assert section.finding.startswith(
-        "`dear` gains most and takes 300.0 s to fit and refine; `cheap` takes 2.0 s for +"
+    dear, cheap = (f"{gain:+.1f}" for gain in section.frame.gain.iloc[[2, 0]])
+    assert section.finding == (
+        f"`dear` does best, {dear}, and takes 300.0 s to fit and refine; `cheap` takes 2.0 s for {cheap}."
     )
 
 

@@ -67,7 +67,24 @@ def test_cost_names_the_pareto_front_alone(make_records, make_record):
     assert "in 60.5 s; the cheapest, cheap, takes 1.5 s" in figure.finding
 
 
-@pytest.mark.parametrize(("least", "most", "ticks"), [(0.38, 0.45, [0.4]), (0.405, 0.445, [0.41, 0.42, 0.43, 0.44])])
+def test_a_cost_axis_has_two_numbers_at_least_however_close_the_costs(make_records):
+    records = make_records({("source", ""): 0.6, ("refined", "one"): 0.7, ("refined", "two"): 0.72})
+    seconds = {"one": 0.28, "two": 0.5}
+    records = [
+        r.model_copy(
+            update={
+                "cost": r.cost.model_copy(update={"fit_seconds": seconds.get(r.cell.refiner, 0.0), "refine_seconds": 0})
+            }
+        )
+        for r in records
+    ]
+    _, _, figures = figures_of(records)
+    assert {"0.3", "0.4"} <= set(texts(figures["Gain against cost"]))
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "ticks"), [(0.28, 0.5, [0.3, 0.4, 0.5]), (0.405, 0.445, [0.41, 0.42, 0.43, 0.44])]
+)
 def test_costs_that_are_nearly_equal_have_ticks(least, most, ticks):
     assert _ticks(least, most) == pytest.approx(ticks)
 

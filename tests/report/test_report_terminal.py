@@ -7,9 +7,10 @@ import io
 import pytest
 from rich.console import Console
 
+from bench.report.board import BLOCKS
 from bench.report.columns import columns_of
 from bench.report.frame import cell_frame
-from bench.report.leaderboard import BLOCKS, leaderboard
+from bench.report.leaderboard import leaderboard
 from bench.report.terminal import GUTTER, fitting, needed, print_report, widths
 
 
