@@ -9,9 +9,9 @@ from typing import get_args
 
 from pydantic import ValidationError
 
-from bench.api import UserError
+from bench.api import Limits, UserError
 from bench.data.formats import FORMATS
-from bench.data.own import OwnParams
+from bench.data.own import OwnPair, OwnParams
 from bench.names import join_variant, split_variant, unknown
 from bench.suite import Suite, TableEntry
 
@@ -19,7 +19,8 @@ REFINERS = ("histogram", "reinhard", "fda:beta=0.05")
 """Compared where none is named: those that need no training, so that a first answer comes soon."""
 FOLDERS = ("source", "target", "target_test")
 SEEDS = 3
-LABELLED_IMAGES = 20
+LABELLED_IMAGES = (20, 10, 5, 2)
+"""Of the target, lent to ``hybrid``: the first of these that two thirds of its training half can give."""
 
 
 EXPECTED = {
@@ -76,13 +77,14 @@ def own_suite(
                 "rename the folder, or name a link to it"
             )
     try:
-        OwnParams.model_validate(stated)
+        params = OwnParams.model_validate(stated)
     except ValidationError as error:
         key = str(error.errors()[0]["loc"][0])
         raise UserError(f"--{key.replace('_', '-')}: found {stated[key]!r}; expected {EXPECTED[key]}") from None
     arms = ["refined"]
     if stated.get("labelled_target"):
-        arms += [f"hybrid@{LABELLED_IMAGES}", "oracle"]
+        n_train = OwnPair(params).counts(Limits())["target_train"]
+        arms += [f"hybrid@{next((k for k in LABELLED_IMAGES if 3 * k <= 2 * n_train), 1)}", "oracle"]
     source, target = (Path(stated[side]).name for side in ("source", "target"))
     name = re.sub(r"[^a-z0-9._-]+", "_", f"{source}-{target}-{task}".lower()).lstrip("._-")
     entry = {

@@ -13,6 +13,7 @@ import difflib
 import hashlib
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 
@@ -138,7 +139,12 @@ def key_of(path: PurePath) -> str:
     stem = path.stem
     while (cut := re.fullmatch(r"(.+)[_\-. ]([A-Za-z0-9]+)", stem)) and cut[2].lower() in IMAGE_WORDS | LABEL_WORDS:
         stem = cut[1]
-    return "/".join([*parts, stem])
+    return composed("/".join([*parts, stem]))
+
+
+def composed(name: str) -> str:
+    """A name as most systems write it: an archive from a Mac spells ``ü`` as two characters."""
+    return unicodedata.normalize("NFC", name)
 
 
 def paired(

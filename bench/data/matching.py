@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.data.folders import composed
 from bench.data.imageset import DataError
 from bench.data.listing import Listing, with_classes
 from bench.names import nearest
@@ -138,7 +139,7 @@ def _unmatched(side: str, unknown: list[str], names: tuple[str, ...], used: froz
 
 def _words(name: str) -> str:
     """What of a class name counts when names are matched."""
-    return re.sub(r"[\s_\-]+", " ", name).strip().lower()
+    return re.sub(r"[\s_\-]+", " ", composed(name)).strip().lower()
 
 
 def _asked(asked: str, known: tuple[str, ...]) -> set[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bench.report.board import BLOCKS, Row, Table, decimals
 from bench.report.changes import Changes, RowChange
 from bench.report.columns import NOTHING, P_VALUE, TEXT, Column, columns_of, interval, number
+from bench.report.sections import Section
 from bench.report.words import block_title, headline, notes, reproduce, warnings
 
 if TYPE_CHECKING:
@@ -57,19 +58,19 @@ def print_report(tables: Sequence[Table], console: Console) -> None:
             say(note, "dim")
         say("")
         for section in table.sections:
-            grid = Grid(box=None, pad_edge=False, padding=(0, GUTTER, 0, 0))
             say(section.title, "bold")
             say(section.finding)
-            for place, heading_of in enumerate(section.headings):
-                justify = "right" if heading_of.right else "left"
-                longest = (
-                    None if heading_of.right else max(len(texts[place].replace("`", "")) for texts in section.rows)
-                )
+            grid = Grid(box=None, pad_edge=False, padding=(0, GUTTER, 0, 0))
+            kept = section_widths(section, console.width)
+            for heading_of, width in zip(section.headings, kept, strict=False):
                 title = _printable(heading_of.title.replace("`", ""), console)
-                grid.add_column(title, justify=justify, overflow="fold", min_width=longest)
+                grid.add_column(title, justify="right" if heading_of.right else "left", overflow="fold", width=width)
             for texts_of_row in section.rows:
-                grid.add_row(*(Text(_printable(text.replace("`", ""), console)) for text in texts_of_row))
+                shown = texts_of_row[: len(kept)]
+                grid.add_row(*(Text(_printable(text.replace("`", ""), console)) for text in shown))
             console.print(grid)
+            if left_out := [heading_of.title for heading_of in section.headings[len(kept) :]]:
+                say(f"In {section.csv} too: {', '.join(left_out)}.", "dim")
             for note in section.notes:
                 say(note, "dim")
             say("")
@@ -143,6 +144,17 @@ def _change_text(row: RowChange, places: int) -> str:
     return number(row.change, places, signed=True) + limits
 
 
+def section_widths(section: Section, width: int) -> list[int]:
+    """Characters of the first columns of a section, of as many as fit: rich would crop the numbers of the last."""
+    titles = [heading.title.replace("`", "") for heading in section.headings]
+    texts = [[row[place].replace("`", "") for row in section.rows] for place in range(len(titles))]
+    least = [max(map(len, [*title.split(), *cells])) for title, cells in zip(titles, texts, strict=True)]
+    kept = len(least)
+    while kept > 2 and sum(least[:kept]) + GUTTER * kept > width:
+        kept -= 1
+    return shared_out(least[:kept], list(map(len, titles[:kept])), width)
+
+
 def fitting(columns: Sequence[Column], rows: Sequence[Row], table: Table, width: int) -> list[Column]:
     """The columns that fit into ``width``, lowest priority left out first; those of priority 0 are kept in any case."""
     kept = list(columns)
@@ -159,16 +171,21 @@ def widths(columns: Sequence[Column], rows: Sequence[Row], table: Table, width: 
     ``None`` for all, so that rich wraps numbers too, where even what they need is more than ``width``.
     """
     given = [needed(column, rows, table) for column in columns]
-    left = width - sum(given) - GUTTER * len(columns)
-    if left < 0:
+    if sum(given) + GUTTER * len(columns) > width:
         return [None] * len(columns)
     wanted = [
         max(len(column.heading(table.metric)), *(len(column.text(row, table)) for row in rows)) for column in columns
     ]
-    for index in sorted(range(len(columns)), key=lambda index: wanted[index]):
-        more = min(wanted[index] - given[index], left)
-        given[index], left = given[index] + more, left - more
-    return list(given)
+    return list(shared_out(given, wanted, width))
+
+
+def shared_out(given: Sequence[int], wanted: Sequence[int], width: int) -> list[int]:
+    """What columns are given, and more where they could use it and some of ``width`` is left; narrow columns first."""
+    shares, left = list(given), width - sum(given) - GUTTER * len(given)
+    for index in sorted(range(len(shares)), key=lambda index: wanted[index]):
+        more = max(0, min(wanted[index] - shares[index], left))
+        shares[index], left = shares[index] + more, left - more
+    return shares
 
 
 def needed(column: Column, rows: Sequence[Row], table: Table) -> int:

@@ -97,6 +97,14 @@ def test_paths_of_another_machine_in_coco_are_found_by_their_end(tmp_path):
     assert Path(listing.names[0]) == tmp_path / "val" / "images" / "000.png"
 
 
+def test_names_from_an_archive_of_a_mac(tmp_path):
+    folders.write_coco(tmp_path / "source", 8, names=("Bücher", "car"))
+    (tmp_path / "source/images/000.png").rename(tmp_path / "source/images/gro\u0308\u00dfe.png")
+    document(tmp_path / "source", lambda d: d["images"][0].update(file_name="gr\u00f6\u00dfe.png"))
+    folders.write_yolo(tmp_path / "target", 8, seed=5, names=("Bu\u0308cher", "car"))
+    assert own(tmp_path).class_names == ("Bücher", "car")
+
+
 def test_a_class_that_is_listed_and_never_used_does_not_count(tmp_path):
     folders.write_yolo(tmp_path / "source", 12)
     folders.write_coco(tmp_path / "target", 12, seed=5)
@@ -187,6 +195,11 @@ def latin_names(root: Path) -> None:
     (root / "classes.txt").write_bytes("v\xe9lo\ncar\n".encode("latin-1"))
 
 
+def empty_names(root: Path) -> None:
+    folders.write_masks(root, 4)
+    (root / "classes.txt").write_text("\n")
+
+
 def turned(root: Path) -> None:
     folders.write_voc(root, 4)
     exif = Image.Exif()
@@ -212,6 +225,7 @@ def in_another_folder(root: Path) -> None:
         ("detection", coco_with(lambda d: d.update(images={})), r"'images' is a dict where COCO has a list"),
         ("detection", second_json, r"person_keypoints\.json lists images/000\.png, which .*instances\.json lists alr"),
         ("detection", latin_names, r"classes\.txt is no UTF-8 text \(byte 2\); save it as UTF-8"),
+        ("segmentation", empty_names, r"classes\.txt names no class; write a name a line, or remove it"),
         ("detection", turned, r"has 32×48 pixels and .*000\.xml says 48×32, as before its EXIF turns it; label"),
         ("detection", without_boxes, r"found 4 images and no box in its label files; the source must have some"),
         ("segmentation", in_another_folder, r"images/000\.png and y/000\.png count as two images: .* called masks"),

@@ -7,6 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
+from bench.report import tables_of
 from bench.report.board import BLOCKS
 from bench.report.columns import columns_of
 from bench.report.frame import cell_frame
@@ -57,6 +58,20 @@ def test_no_column_is_cropped_where_all_fit(quick_records, width):
             continue
         assert sum(given) + GUTTER * len(given) <= width
         assert all(room >= needed(column, rows, table) for room, column in zip(given, columns, strict=True))
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 240])
+def test_sections_leave_out_columns_rather_than_crop_numbers(quick_records, width):
+    (table,) = tables_of(quick_records)
+    (section,) = [section for section in table.sections if section.title == "Gain against cost"]
+    console = Console(file=io.StringIO(), width=width)
+    print_report([table], console)
+    printed_section = console.file.getvalue().partition(f"{section.title}\n")[2].partition("\n")[2]
+    for row in section.rows:
+        cells = [cell.replace("`", "") for cell in row]
+        line = next(line for line in printed_section.splitlines() if line.startswith(f"{cells[0]} "))
+        assert line.split() == " ".join(cells).split()[: len(line.split())]
+    assert ("In cost.csv too: " in printed_section) == (width == 80)
 
 
 def test_plain_text_where_there_is_no_terminal(quick_records):

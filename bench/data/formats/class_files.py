@@ -51,10 +51,12 @@ def text_of(path: Path) -> str:
 
 
 def names_of_txt(path: Path) -> tuple[str, ...]:
-    """Names in the order of their ids."""
+    """Names in the order of their ids; raises :class:`DataError` where there is none."""
     lines = [line.strip() for line in text_of(path).splitlines() if line.strip()]
+    if not lines:
+        raise DataError(f"{path} names no class; write a name a line, or remove it")
     numbered = [re.fullmatch(r"(\d+)\s*[:=,;\s]\s*(.+)", line) for line in lines]
-    if lines and all(found and int(found[1]) == i for i, found in enumerate(numbered)):
+    if all(found and int(found[1]) == i for i, found in enumerate(numbered)):
         return tuple(found[2] for found in numbered if found)
     return tuple(lines)
 
@@ -106,6 +108,8 @@ def of_labelmap(path: Path) -> Named:
         except ValueError:
             raise DataError(f"{path}: found {line!r} where name:r,g,b is expected; correct the line") from None
         names.append(name.strip())
+    if not names:
+        raise DataError(f"{path} names no class; write lines name:r,g,b, or remove it")
     return Named(tuple(names), tuple(values), in_colours=True)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.data.folders import images_among
+from bench.data.folders import composed, images_among
 from bench.data.formats import Options, of_images, other_size
 from bench.data.imageset import DataError
 from bench.data.listing import Listing
@@ -66,10 +66,10 @@ def listing(root: Path, files: tuple[Path, ...], options: Options) -> Listing | 
         return None
     names = _categories(documents)
     ids = {category: place for place, category in enumerate(names)}
-    known, images = set(files), images_among(files)
+    known, images = {composed(file.as_posix()): file for file in files}, images_among(files)
     by_name: dict[str, list[Path]] = {}
     for image in images:
-        by_name.setdefault(image.name, []).append(image)
+        by_name.setdefault(composed(image.name), []).append(image)
     listed: dict[Path, Path] = {}
     sizes: list[tuple[Path, tuple[int, int] | None]] = []
     boxes, classes = [], []
@@ -172,15 +172,15 @@ def _id(value: object) -> Id:
     return int(text) if text.isdigit() else text
 
 
-def _file(root: Path, json_file: Path, name: str, known: set[Path], by_name: Mapping[str, list[Path]]) -> Path:
+def _file(root: Path, json_file: Path, name: str, known: Mapping[str, Path], by_name: Mapping[str, list[Path]]) -> Path:
     """The image that a ``file_name`` means, relative to the root."""
-    parts = PurePosixPath(name.replace("\\", "/")).parts
+    parts = PurePosixPath(composed(name.replace("\\", "/"))).parts
     for candidate in (json_file.parent.relative_to(root).joinpath(*parts), Path(*parts)):
-        if candidate in known:
-            return candidate
+        if (path := known.get(composed(candidate.as_posix()))) is not None:
+            return path
     found = by_name.get(parts[-1], []) if parts else []
     for n_parts in range(len(parts), 0, -1):
-        matches = [file for file in found if file.parts[-n_parts:] == parts[-n_parts:]]
+        matches = [file for file in found if tuple(map(composed, file.parts[-n_parts:])) == parts[-n_parts:]]
         if len(matches) == 1:
             return matches[0]
     what = f"{len(found)} files of that name" if found else "no such file"
