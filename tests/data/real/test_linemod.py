@@ -109,8 +109,9 @@ def test_it_is_ready_in_seconds_and_again_at_once(tmp_path):
         with store.lock(key):
             store.write(key, lambda into, spec=spec: prepare.run(spec, {}, into, work))
     ready = time.process_time()
-    images = [load_set(entry, split) for entry in map(store.find, keys) for split in entry.meta["sets"]]
-    assert sum(one.n_images for one in images) == 5055 + 5870
+    images = {split: load_set(entry, split) for entry in map(store.find, keys) for split in entry.meta["sets"]}
+    splits = ("source_train", "source_val", "target_train", "target_test")
+    assert sum(images[split].n_images for split in splits) == 5055 + 5870
     assert ready - started <= 20
     assert time.process_time() - ready <= 1
 
