@@ -41,6 +41,12 @@ def test_refiners_stand_by_cost_with_the_front_marked(records):
     )
 
 
+def test_where_all_lose_nobody_is_said_to_gain(records):
+    lost = {("source", ""): 0.8, ("refined", "dear"): 0.7, ("refined", "cheap"): 0.5}
+    (section,) = tables_of(records(lost))[0].sections
+    assert section.finding.startswith("`dear` does best, -10.7, and takes 300.0 s")
+
+
 def test_gpu_figures_stand_where_there_are_any(records):
     titles = [heading.title for heading in tables_of(records())[0].sections[0].headings]
     assert not any("GPU" in title for title in titles)
