@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from bench import training
 from bench.api import ADAMW, Optimiser, PluginError, UserError
 from bench.data.imageset import Column, DataError, ImageSet
+from bench.training import loop
 from bench.training.batches import Phase, Stream, split_batch
 from bench.training.loop import TrainingError, schedule, train
 from bench.training.prediction import predict, reestimate_batch_norm
@@ -167,7 +167,7 @@ def test_equal_seeds_give_bit_equal_weights_and_others_do_not(recipe: str) -> No
 
 
 def test_predicting_in_between_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "PROGRESS_SECONDS", 0.0)
     images, undisturbed, disturbed = random_images(), TinyNet(), TinyNet()
     calls = []
 
@@ -235,7 +235,7 @@ def test_progress_is_throttled_and_always_reports_the_last_step() -> None:
     result = run(TinyNet(), Phase((Stream((random_images(),), 1.0),), 150), progress=lambda *call: calls.append(call))
     assert calls[-1][:2] == (150, 150)
     assert np.isfinite(calls[-1][2])
-    assert len(calls) <= result.seconds / training.PROGRESS_SECONDS + 1
+    assert len(calls) <= result.seconds / loop.PROGRESS_SECONDS + 1
 
 
 def test_the_rate_climbs_for_a_tenth_of_the_steps_and_then_falls() -> None:
