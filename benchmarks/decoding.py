@@ -19,13 +19,13 @@ import torch
 from PIL import Image
 
 from bench.data.downloads import open_files
-from bench.data.real.public import LINEMOD
-from bench.data.stored import load_set
-from bench.jobs import prepare
-from bench.jobs.prepare import Spec
-from bench.jobs.work import Work, digest_of
-from bench.registry import Registry
-from bench.store import Store
+from bench.data.public_sets import LINEMOD
+from bench.plugins.registry import Registry
+from bench.run.jobs import prepare
+from bench.run.jobs.prepare import Spec
+from bench.run.jobs.work import Work
+from bench.run.store import Store, digest_of
+from bench.run.stored_sets import load_set
 
 
 def main() -> None:

@@ -6,7 +6,7 @@
 Each folder holds scenes that were rendered in the source's and in the target's look (``python -m bench data render``),
 so that any pair can be asked, also one that ships no ``oracle_style``. Printed by label: agreement of the source's
 edges, and what share of it the target's look and the mirrored source keep, with 95 % intervals over images. The
-threshold (``bench.jobs.label_preservation.EDGES_KEPT_PERCENT``) must lie above the mirror's and below the look's.
+threshold (``bench.run.jobs.label_preservation.EDGES_KEPT_PERCENT``) must lie above the mirror's and below the look's.
 """
 
 from __future__ import annotations

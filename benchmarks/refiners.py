@@ -10,7 +10,7 @@ would without us: scikit-image's ``match_histograms`` on float32 images (the sam
 Lab. They measure the target image anew in each call, which ours did in ``fit``: that is part of the ratio.
 Learned refiners have the networks of budget ``light``, hardly trained, and no rival.
 
-*Training*: ours is a round of :func:`bench.adversarial.play` with the losses of ``cyclegan``, checks and all. The rival
+*Training*: ours is a round of :func:`bench.training.adversarial.play` with the losses of ``cyclegan``, checks and all. The rival
 is the step of the widely used PyTorch implementation as its structure is known, written bare: the same networks and
 losses, each generator called for one image at a time, the discriminators' losses propagated one after the other, plain
 Adam, the plain memory layout, no logging. Where there is a GPU both run there at the paper's width, ours with its mixed
@@ -42,12 +42,12 @@ from skimage.color import lab2rgb, rgb2lab
 from skimage.exposure import match_histograms
 from torch import Tensor
 
-from bench.adversarial import ImagePool, Optimisation, Phase, least_squares, play
 from bench.api import Budget, FitContext, Refiner, Task
-from bench.data.imageset import ImageSet
-from bench.refining import generators_for, make_batch
+from bench.api.imageset import ImageSet
 from bench.testing import toy_images
 from bench.testing.toys import toy_context
+from bench.training.adversarial import ImagePool, Optimisation, Phase, least_squares, play
+from bench.training.refine_images import generators_for, make_batch
 from refiners import background, fda, histogram, identity, precomputed, reinhard
 from refiners.cut import CUT
 from refiners.cycada import CyCADA

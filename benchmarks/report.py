@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.records import Array, Cell, Cost, MetricInfo, PairInfo, Record, write_record
+from bench.results.cost import Cost
+from bench.results.record import Array, Cell, MetricInfo, PairInfo, Record, write_record
 
 N_TABLES, N_SEEDS, N_CLASSES = 10, 10, 10
 REPETITIONS = 3

@@ -22,10 +22,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench.records import Array, Cell, Cost, MetricInfo, PairInfo, Record, read_records
 from bench.report import write_report
 from bench.report.frame import cell_frame
 from bench.report.leaderboard import leaderboard
+from bench.results.cost import Cost
+from bench.results.record import Array, Cell, MetricInfo, PairInfo, Record, read_records
 
 SEEDS = 5
 REFINERS = [f"refiner{i}" for i in range(10)]

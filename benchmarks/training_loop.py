@@ -28,9 +28,9 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.api import LabelSpace, ModelParams, Task
-from bench.data.imageset import ImageSet
-from bench.names import split_variant
-from bench.registry import Registry
+from bench.api.imageset import ImageSet
+from bench.api.names import split_variant
+from bench.plugins.registry import Registry
 from bench.training.batches import Phase, Stream
 from bench.training.loop import train
 

@@ -28,10 +28,10 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bench import api  # noqa: E402 (the checkout's, wherever MkDocs runs)
-from bench.data import imageset  # noqa: E402
-from bench.records import read_records  # noqa: E402
-from bench.registry import RENDERED_PAIRS, Registry  # noqa: E402
+from bench import api  # noqa: E402
+from bench.api import imageset  # noqa: E402
+from bench.plugins.registry import RENDERED_PAIRS, Registry  # noqa: E402
+from bench.results.record import read_records  # noqa: E402
 
 CONTRACTS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (api.Refiner, ("fit", "refine", "state_dict", "load_state_dict", "predictor")),

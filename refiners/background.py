@@ -30,7 +30,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench.api import Budget, FitContext, Frozen, Reads, RefineBatch, Refiner
-from bench.data.imageset import ImageSet, UnlabelledImages
+from bench.api.imageset import ImageSet, UnlabelledImages
 
 SMALLEST_WINDOW = 0.5
 """Of either side of a target image."""

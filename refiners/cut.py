@@ -33,7 +33,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.adversarial import (
+from bench.api import Budget, FitContext, Frozen, RefineBatch, Refiner
+from bench.api.imageset import ImageSet, UnlabelledImages
+from bench.training.adversarial import (
     Batch,
     Game,
     Optimisation,
@@ -44,8 +46,6 @@ from bench.adversarial import (
     play,
     rounds_of,
 )
-from bench.api import Budget, FitContext, Frozen, RefineBatch, Refiner
-from bench.data.imageset import ImageSet, UnlabelledImages
 from refiners.networks.build import drawn, ready, restored, stored, translated
 from refiners.networks.patchgan import PatchGAN, layers_for
 from refiners.networks.projector import Projector

@@ -33,9 +33,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from bench.adversarial import Batch
 from bench.api import FitContext, Frozen, Need, PluginError
-from bench.data.imageset import UnlabelledImages
+from bench.api.imageset import UnlabelledImages
+from bench.training.adversarial import Batch
 from refiners import cyclegan
 
 TaskLoss = Callable[[nn.Module, dict[str, Tensor], dict[str, Tensor]], Tensor]

@@ -35,9 +35,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from bench.adversarial import Batch, Game, ImagePool, Optimisation, Phase, Size, least_squares, play, rounds_of
 from bench.api import Budget, FitContext, Frozen, RefineBatch, Refiner
-from bench.data.imageset import ImageSet, UnlabelledImages
+from bench.api.imageset import ImageSet, UnlabelledImages
+from bench.training.adversarial import Batch, Game, ImagePool, Optimisation, Phase, Size, least_squares, play, rounds_of
 from refiners.networks.build import drawn, ready, restored, stored, translated
 from refiners.networks.patchgan import PatchGAN, layers_for
 from refiners.networks.resnet import ResNetGenerator

@@ -14,8 +14,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from bench.adversarial import Size
 from bench.api import Frozen
+from bench.training.adversarial import Size
 from refiners import cut
 
 

@@ -35,8 +35,8 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.api import Budget, FitContext, Frozen, PluginError, RefineBatch, Refiner
-from bench.data.imageset import ImageSet, UnlabelledImages
-from bench.refining import to_float
+from bench.api.imageset import ImageSet, UnlabelledImages
+from bench.training.refine_images import to_float
 
 PAPER_BETAS = (0.01, 0.05, 0.09)
 NO_PHASE = 1e-6

@@ -37,10 +37,10 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from bench.adversarial import Batch, Size
 from bench.api import Budget, FitContext, Frozen, PluginError, Reads
-from bench.data.imageset import UnlabelledImages
-from bench.refining import to_float
+from bench.api.imageset import UnlabelledImages
+from bench.training.adversarial import Batch, Size
+from bench.training.refine_images import to_float
 from refiners import cyclegan
 
 TEMPLATE = "background_template"

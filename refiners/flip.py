@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from bench.api import Budget, FitContext, RefineBatch, Refiner
-from bench.data.imageset import ImageSet, UnlabelledImages
+from bench.api.imageset import ImageSet, UnlabelledImages
 
 
 class Flip(Refiner):

@@ -32,9 +32,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from bench.adversarial import Batch
 from bench.api import FitContext, Frozen
-from bench.data.imageset import UnlabelledImages
+from bench.api.imageset import UnlabelledImages
+from bench.training.adversarial import Batch
 from refiners import cyclegan
 
 LUMA = (0.299, 0.587, 0.114)

@@ -29,7 +29,7 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.api import Budget, FitContext, Frozen, RefineBatch, Refiner
-from bench.data.imageset import ImageSet, UnlabelledImages
+from bench.api.imageset import ImageSet, UnlabelledImages
 
 N_LEVELS = 256
 TWO_TO_23 = torch.tensor(2.0**23)

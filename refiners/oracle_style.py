@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from bench.api import Budget, FitContext, Reads, RefineBatch, Refiner
-from bench.data.imageset import ImageSet, UnlabelledImages
-from bench.refining import to_float
+from bench.api.imageset import ImageSet, UnlabelledImages
+from bench.training.refine_images import to_float
 
 
 class OracleStyle(Refiner):

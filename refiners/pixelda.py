@@ -42,9 +42,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.adversarial import Batch, Game, Optimisation, Phase, Size, play, rounds_of
 from bench.api import Budget, FitContext, Frozen, Need, PluginError, Reads, RefineBatch, Refiner
-from bench.data.imageset import ImageSet, UnlabelledImages
+from bench.api.imageset import ImageSet, UnlabelledImages
+from bench.training.adversarial import Batch, Game, Optimisation, Phase, Size, play, rounds_of
 from refiners.networks.build import Scheme, drawn, ready, restored, stored
 from refiners.networks.pixelda import NOISE_DIMS, ImageDiscriminator, PixelDAGenerator
 from refiners.networks.private_layers import share_weights

@@ -22,8 +22,9 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from bench.api import Budget, FitContext, Frozen, RefineBatch, Refiner
-from bench.data.imageset import DataError, ImageSet, UnlabelledImages
-from bench.refining import to_float
+from bench.api.errors import DataError
+from bench.api.imageset import ImageSet, UnlabelledImages
+from bench.training.refine_images import to_float
 
 SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
 

@@ -30,8 +30,8 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.api import Budget, FitContext, Frozen, RefineBatch, Refiner
-from bench.data.imageset import ImageSet, UnlabelledImages
-from bench.refining import to_float
+from bench.api.imageset import ImageSet, UnlabelledImages
+from bench.training.refine_images import to_float
 
 FLAT = {"lab": 1e-3, "lalphabeta": 1e-5}
 """Standard deviation under which a channel counts as constant: a hundred times the float32 noise of a grey image."""

@@ -31,9 +31,19 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.adversarial import Batch, Game, Memory, Optimisation, Phase, Size, constant_then_linear, play, rounds_of
 from bench.api import Budget, FitContext, Frozen, RefineBatch, Refiner
-from bench.data.imageset import ImageSet, UnlabelledImages
+from bench.api.imageset import ImageSet, UnlabelledImages
+from bench.training.adversarial import (
+    Batch,
+    Game,
+    Memory,
+    Optimisation,
+    Phase,
+    Size,
+    constant_then_linear,
+    play,
+    rounds_of,
+)
 from refiners.networks.build import drawn, ready, restored, stored, translated
 from refiners.networks.simgan import LocalDiscriminator, SimGANRefiner
 

@@ -43,7 +43,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.adversarial import (
+from bench.api import Budget, FitContext, Frozen, Need, PluginError, Reads, RefineBatch, Refiner, UserError
+from bench.api.imageset import ImageSet, UnlabelledImages
+from bench.training.adversarial import (
     Adam,
     Batch,
     Game,
@@ -56,8 +58,6 @@ from bench.adversarial import (
     play,
     rounds_of,
 )
-from bench.api import Budget, FitContext, Frozen, Need, PluginError, Reads, RefineBatch, Refiner, UserError
-from bench.data.imageset import ImageSet, UnlabelledImages
 from refiners.networks.build import drawn, ready, restored, stored, translated
 from refiners.networks.patchgan import layers_for
 from refiners.networks.t2net import FeatureCritic, ImageCritic, Translator

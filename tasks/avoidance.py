@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from bench.api import Budget, LabelSpace, Metric, ModelParams, ModelSpec, PluginError, Task
-from bench.data.imageset import DataError
+from bench.api.errors import DataError
 from bench.metrics.avoidance import N_BINS, collision_free, log_error
 from bench.metrics.scored_mean import scored_contributions, scored_mean
-from bench.weights import BUNDLED_MODEL
+from bench.training.weights import BUNDLED_MODEL
 
 if TYPE_CHECKING:
     import torch

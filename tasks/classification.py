@@ -19,7 +19,7 @@ import numpy as np
 
 from bench.api import Budget, LabelSpace, Metric, ModelParams, ModelSpec, Task
 from bench.metrics.classification import accuracy, macro_accuracy
-from bench.weights import BUNDLED_MODEL
+from bench.training.weights import BUNDLED_MODEL
 
 if TYPE_CHECKING:
     import torch

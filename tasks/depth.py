@@ -35,7 +35,7 @@ from bench.api import (
     PluginError,
     Task,
 )
-from bench.data.imageset import DataError
+from bench.api.errors import DataError
 from bench.metrics.depth import ERRORS, Crop, depth_errors
 from bench.metrics.scored_mean import scored_contributions, scored_mean
 

@@ -22,7 +22,7 @@ import numpy as np
 from bench.api import Budget, LabelSpace, Metric, ModelParams, ModelSpec, Optimiser, Task
 from bench.metrics.classification import accuracy
 from bench.metrics.pose import angles_deg, mean_angle_error
-from bench.weights import BUNDLED_MODEL
+from bench.training.weights import BUNDLED_MODEL
 
 if TYPE_CHECKING:
     import torch

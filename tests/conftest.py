@@ -15,9 +15,9 @@ import pytest
 import torch
 
 from bench.cli import main
-from bench.registry import Registry
-from bench.store import Store
-from bench.suite import Suite
+from bench.plugins.registry import Registry
+from bench.run.store import Store
+from bench.suites.load import Suite
 from toy_runs import TOYS, InlineRun
 
 torch.set_num_threads(1)

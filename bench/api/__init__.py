@@ -11,12 +11,12 @@ Who calls what, and when
 labels nor its test images, and never scores itself.
 """
 
+from bench.api.errors import PluginError, UserError
+from bench.api.imageset import ImageSet, UnlabelledImages
 from bench.api.pair import Pair, SourceSplits, TargetSplits
 from bench.api.refiner import Checkpoint, FitContext, Need, Reads, RefineBatch, Refiner
 from bench.api.task import ADAMW, Metric, ModelParams, ModelSpec, Optimiser, Task
-from bench.api.terms import Budget, Described, Frozen, LabelSpace, Limits, PluginError, UserError
-from bench.data.fitting import Fit
-from bench.data.imageset import ImageSet, UnlabelledImages
+from bench.api.terms import Budget, Described, Fit, Frozen, LabelSpace, Limits
 
 __all__ = [
     "ADAMW",

@@ -8,9 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bench.api.terms import Frozen, Limits
-from bench.data.fitting import Fit
-from bench.data.imageset import ImageSet
+from bench.api.imageset import ImageSet
+from bench.api.terms import Fit, Frozen, Limits
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from bench.api.terms import Budget, Frozen, LabelSpace, PluginError
-from bench.data.imageset import ImageSet, UnlabelledImages
+from bench.api.errors import PluginError
+from bench.api.imageset import ImageSet, UnlabelledImages
+from bench.api.terms import Budget, Frozen, LabelSpace
 
 if TYPE_CHECKING:
     import torch
@@ -110,7 +111,7 @@ class Refiner(ABC):
     needs: see :class:`Need`.
     views: refined samples stored for each source image (an instance attribute may depend on ``Params``).
     tiles: whether ``refine`` may be called on overlapping tiles of an image and with other sizes than ``fit`` saw, as
-        convolutional networks may; :mod:`bench.native` relies on it.
+        convolutional networks may; :mod:`bench.run.refine_folder.folder` relies on it.
     images_seen: set by ``fit``: source images that its steps drew, with repetition (0 where it takes no steps).
     joint: whether ``fit`` trains a task network of its own, which :meth:`predictor` returns (arm ``end_to_end``).
     fit_seconds: a prior for the dry run: a fit at budget ``light`` on images of 64×64, on one CPU core.

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from bench.api.terms import Budget, Frozen, LabelSpace
-from bench.data.fitting import Fit
+from bench.api.terms import Budget, Fit, Frozen, LabelSpace
 
 if TYPE_CHECKING:
     import torch
@@ -78,7 +77,7 @@ class ModelSpec:
 class ModelParams(Frozen):
     """Options after a model's name: ``tf_efficientnet_lite0:pretrained=bundled``.
 
-    ``pretrained`` is ``none``, ``bundled`` (:mod:`bench.weights`), or the path of a ``.safetensors`` or ``.pth`` file.
+    ``pretrained`` is ``none``, ``bundled`` (:mod:`bench.training.weights`), or the path of a ``.safetensors`` or ``.pth`` file.
     """
 
     pretrained: str = "none"
@@ -95,7 +94,7 @@ class Task(ABC):
     fit: how images of another shape are brought to the working size (:mod:`bench.data.fitting`).
     Params: pydantic model of the options: ``depth:crop=garg`` on the command line sets one of them.
     metrics: the primary one first.
-    augmentations: the transforms legal for these labels, of :data:`bench.augment.TRANSFORMS`.
+    augmentations: the transforms legal for these labels, of :data:`bench.training.augment.TRANSFORMS`.
     budgets: steps and batch size for each budget name.
     models: the networks by name, as ``list`` shows them.
     default_model: what a suite that names no model trains.
@@ -126,7 +125,7 @@ class Task(ABC):
         UserError: no such network, or it cannot be used here; the nearest right name is suggested.
         """
         if name not in self.models:
-            from bench.names import unknown  # which needs this file
+            from bench.api.names import unknown
 
             raise unknown("model", name, self.models, f" for task {self.name!r}")
         return self.models[name]
@@ -173,7 +172,7 @@ class Task(ABC):
     ) -> dict[str, np.ndarray]:
         """Per-image sufficient statistics of a batch, one row an image: all that the scores are computed from.
 
-        ``labels`` are of native size (see :mod:`bench.data.imageset`) and hold the columns of ``geometry`` too.
+        ``labels`` are of native size (see :mod:`bench.api.imageset`) and hold the columns of ``geometry`` too.
         """
 
     @abstractmethod

@@ -7,14 +7,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class UserError(Exception):
-    """A mistake of the user's: one line (asked, found, allowed, what to do), never a traceback."""
-
-
-class PluginError(Exception):
-    """A plug-in broke its contract; the cell fails with this reason and the run goes on."""
-
-
 class Frozen(BaseModel):
     """Base of all parameter and specification models: immutable, unknown keys refused."""
 
@@ -81,3 +73,6 @@ class Described(Frozen):
         described = self.model_dump()
         described["params"] = {key: value for key, value in self.params.items() if key not in self.contents}
         return described
+
+
+Fit = Literal["resize", "letterbox"]

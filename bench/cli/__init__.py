@@ -1,64 +1,11 @@
-"""``python -m bench``: every command is in the file of its theme; this one holds them together.
+"""``python -m bench``: one file per command."""
 
-Commands import what they need when they run: ``--help`` and ``report`` load no torch. A mistake of the user's is one
-line on stderr and exit code 2, whether the command finds it or Typer does.
-"""
-
-from __future__ import annotations
-
-import errno
-import sys
-from typing import Any, NoReturn
-
-import typer
-
-from bench.api import UserError
-from bench.cli import data, folders, plugins, results, runs
-from bench.cli.options import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_USER
-from bench.data.imageset import DataError
-
-app = typer.Typer(
-    help="Does refining my synthetic training images help my model on real ones?",
-    add_completion=False,
-    context_settings={"max_content_width": 120},
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+from bench.cli.app import (
+    app,
+    main,
 )
-app.add_typer(runs.app)
-app.add_typer(folders.app)
-app.add_typer(results.app)
-app.add_typer(plugins.app)
-app.add_typer(data.app, name="data")
 
-_UsageError: Any = typer.BadParameter.__base__
-"""From Typer's own copy of click or from the package, depending on Typer's version; only BadParameter is public."""
-
-
-def main() -> None:
-    """Entry point; without arguments it shows the help."""
-    try:
-        sys.exit(app(sys.argv[1:] or ["--help"], prog_name="python -m bench", standalone_mode=False))
-    except _UsageError as error:
-        _refuse(_one_line(error))
-    except (UserError, DataError) as error:
-        _refuse(str(error))
-    except typer.Abort:
-        sys.exit(EXIT_INTERRUPTED)
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        if not full and error.errno not in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT):
-            raise
-        print(f"error: {error.strerror}: {error.filename or 'a file'}; finished jobs are kept", file=sys.stderr)
-        sys.exit(EXIT_INCOMPLETE if full else EXIT_USER)
-
-
-def _refuse(message: str) -> NoReturn:
-    print(f"error: {message}", file=sys.stderr)
-    sys.exit(EXIT_USER)
-
-
-def _one_line(error: Any) -> str:
-    """What Typer says in four lines: "no such option: --seed (Possible options: --seeds); see python -m … --help"."""
-    message = " ".join(error.format_message().split()).rstrip(".")
-    command = error.ctx.command_path if error.ctx else "python -m bench"
-    return f"{message[:1].lower()}{message[1:]}; see {command} --help"
+__all__ = [
+    "app",
+    "main",
+]

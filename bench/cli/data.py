@@ -27,8 +27,8 @@ def fetch(
     plugin: PluginOption = None,
 ) -> None:
     """Fetch the public photographs that a pair needs. Verified file by file; a dropped transfer goes on."""
-    from bench.fetching import asked_sets, bring
-    from bench.registry import Registry
+    from bench.cli.downloads import asked_sets, bring
+    from bench.plugins.registry import Registry
 
     bring(asked_sets(name, Registry(plugin or ())), make_console(), to, mirror, yes)
 
@@ -45,9 +45,9 @@ def export(
     Translate OUT/source_train and OUT/source_val, keep the file names, and score the result with the refiner
     `precomputed:folder=DIR`.
     """
+    from bench.cli.downloads import offer
     from bench.data.export import export_pair
-    from bench.fetching import offer
-    from bench.registry import Registry
+    from bench.plugins.registry import Registry
 
     registry = Registry(plugin or ())
     offer([registry.pair(pair)[0]], make_console())
@@ -69,8 +69,8 @@ def render(
     """Render more, or larger, images of a rendered pair. Labels included; needs the extra `render`."""
     from rich.progress import Progress
 
-    from bench.data.render.driver import render as render_images
-    from bench.data.render.scene import LOOKS
+    from pairs.rendered.driver import render as render_images
+    from pairs.rendered.scene import LOOKS
 
     looks = tuple(known for known in LOOKS if known in (look or LOOKS))
     if wrong := sorted(set(look or ()) - set(LOOKS)):
@@ -107,9 +107,9 @@ def preview_(
     plugin: PluginOption = None,
 ) -> None:
     """Write a contact sheet of a pair, labels drawn on it."""
-    from bench.data.preview import preview
-    from bench.fetching import offer
-    from bench.registry import Registry
+    from bench.cli.downloads import offer
+    from bench.data.contact_sheet import preview
+    from bench.plugins.registry import Registry
 
     path = out or Path(f"{pair}.png")
     shown, _ = Registry(plugin or ()).pair(pair)
@@ -125,8 +125,8 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")] = False,
 ) -> None:
     """Remove from the store what no suite refers to. Suites: those that ship, and those run into a folder beside it."""
-    from bench.registry import Registry
-    from bench.unreferenced import referenced_here, remove, unreferenced
+    from bench.plugins.registry import Registry
+    from bench.run.garbage import referenced_here, remove, unreferenced
 
     kept = open_store(store, make_console())
     found = unreferenced(kept, referenced_here(kept, Registry(plugin or ())))
@@ -151,8 +151,8 @@ def check(
     """Read a data set that you placed. Counts, sizes, unreadable and missing files, labels by frequency."""
     from rich.progress import Progress, TaskID
 
-    from bench.data.checking import check_set
     from bench.data.sets import default_root, set_module
+    from bench.data.sets.check import check_set
 
     module = set_module(name)
     one_thread_each()

@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bench.store import Store
+    from bench.run.store import Store
 
 EXIT_INCOMPLETE, EXIT_USER, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -42,7 +42,7 @@ def store_root(store: Path | None) -> Path:
 
 
 def open_store(store: Path | None, console: Console) -> Store:
-    from bench.store import Store
+    from bench.run.store import Store
 
     def on_corrupt(key: str, reason: str) -> None:
         console.print(f"Store entry {key[:12]} was corrupt ({reason}); it is made again.", markup=False)

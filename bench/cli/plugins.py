@@ -19,8 +19,8 @@ def list_(plugin: PluginOption = None) -> None:
     import inspect
 
     from bench.api import Pair, Refiner, Task
-    from bench.registry import Registry
-    from bench.suite import load_suite, shipped
+    from bench.plugins.registry import Registry
+    from bench.suites.load import load_suite, shipped
 
     console = make_console()
     registry = Registry(plugin or ())
@@ -57,7 +57,7 @@ def new_refiner(
     folder: Annotated[Path, typer.Option("--dir", help="Folder to write to; made if missing.")] = Path(),
 ) -> None:
     """Write a refiner that works, and its test, to start from."""
-    from bench.scaffold import write_refiner
+    from bench.plugins.scaffold import write_refiner
 
     file, test = write_refiner(name, folder)
     print(f"Wrote {file} and {test}. Try:")
@@ -72,7 +72,7 @@ def check_refiner(
 ) -> None:
     """Check a refiner against its contract. Toy images; says what to change."""
     from bench.api import Refiner
-    from bench.registry import Registry
+    from bench.plugins.registry import Registry
 
     one_thread_each()
     from bench import testing

@@ -31,7 +31,7 @@ from typing import IO
 import filelock
 
 from bench.api import UserError
-from bench.data.imageset import DataError
+from bench.api.errors import DataError
 from bench.data.transfer import Progress, download_archive, silent
 
 MANIFESTS = Path(__file__).parent / "manifests"

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from bench.api import Limits, UserError
-from bench.names import unknown
-from bench.registry import Registry
+from bench.api.names import unknown
+from bench.plugins.registry import Registry
 
 
 def export_pair(registry: Registry, pair_name: str, task_name: str | None, out: Path) -> dict[str, int]:

@@ -12,12 +12,11 @@ class ids or of two depths across an edge is neither. Nothing here imports torch
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from PIL import Image
 
-Fit = Literal["resize", "letterbox"]
+from bench.api.terms import Fit
+
 Size = tuple[int, int]
 
 GREY = 128

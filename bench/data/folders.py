@@ -17,7 +17,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 
-from bench.data.imageset import DataError
+from bench.api.errors import DataError
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm"})
 DEBRIS = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})

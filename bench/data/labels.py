@@ -16,7 +16,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bench.data.imageset import COLUMNS, DataError, ImageSet
+from bench.api.errors import DataError
+from bench.api.imageset import COLUMNS, ImageSet
 
 NORM_TOLERANCE = 1e-3
 BOX_TOLERANCE_PX = 0.5

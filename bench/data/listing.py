@@ -1,10 +1,10 @@
 """What a folder holds, known from names, headers and label files alone: no picture is decoded to list it.
 
 A :class:`Listing` is what every format's reader returns (:mod:`bench.data.formats`, :mod:`bench.data.sets`): for each
-image a name, a way to read its pixels, and its labels in the units of :data:`bench.data.imageset.COLUMNS`. Class ids
+image a name, a way to read its pixels, and its labels in the units of :data:`bench.api.imageset.COLUMNS`. Class ids
 count along the listing's own ``class_names``; :func:`with_classes` brings them to another order.
 
-:func:`working_set` turns one into an :class:`~bench.data.imageset.ImageSet` at the working size. Its pixel columns are
+:func:`working_set` turns one into an :class:`~bench.api.imageset.ImageSet` at the working size. Its pixel columns are
 :class:`Decoded`: files are decoded when rows are taken, by as many threads as there are cores, so that a set larger
 than memory is written to disk block by block and never held.
 """
@@ -16,10 +16,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from bench.api.errors import DataError
+from bench.api.imageset import COLUMNS, Column, ImageSet
+from bench.api.terms import Fit
 from bench.data import fitting
-from bench.data.decoding import for_each
-from bench.data.fitting import Fit, Size
-from bench.data.imageset import COLUMNS, Column, DataError, ImageSet
+from bench.data.fitting import Size
+from bench.data.parallel import for_each
 
 IGNORE = 255
 BOX_TOLERANCE_PX = 1.5

@@ -16,10 +16,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 
-from bench.data.imageset import Column, DataError, ImageSet, array_digest
+from bench.api.errors import DataError
+from bench.api.imageset import Column, ImageSet, array_digest
+from bench.api.terms import Fit
+from bench.data import fitting
+from bench.data.fitting import Size
+from bench.data.listing import Listing
+from bench.data.parallel import for_each
 
 NEAR_DUPLICATE = 0.985
 """Cosine of two hashes from which their images count as near-duplicates; measured in :func:`near_duplicate_hash`."""
@@ -194,3 +201,23 @@ def _area_weights(length: int) -> np.ndarray:
     pixels = np.arange(length)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
     return (np.maximum(overlap, 0) * (_GRID / length)).astype(np.float32)
+
+
+def name_hash(name: str, root: Path) -> str:
+    """SHA-256 of a file's name below its root: an order that new files do not disturb."""
+    return hashlib.sha256(name.removeprefix(str(root)).encode()).hexdigest()
+
+
+def content_hashes(listing: Listing, size: Size, fit: Fit) -> tuple[np.ndarray, np.ndarray]:
+    """Content hashes of the native pixels, so that the split is the same at every working size, and near-duplicate
+    hashes at the working size, at which the splits are compared later."""
+    contents = np.empty(listing.n_images, "U64")
+    vectors = np.empty((listing.n_images, len(near_duplicate_hash(np.zeros((1, 16, 16, 3), np.uint8))[0])), np.float32)
+
+    def hashed(i: int) -> None:
+        native = listing.pixels["image"](i)
+        contents[i] = content_hash(native[None])[0]
+        vectors[i] = near_duplicate_hash(fitting.fit_image(native, size, fit)[None])[0]
+
+    for_each(hashed, listing.n_images)
+    return contents, vectors

@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from bench.data.imageset import DataError
+from bench.api.errors import DataError
 
 ATTEMPTS = 5
 PAUSE_SECONDS = 1.0

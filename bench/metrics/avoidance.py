@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.data.imageset import DataError
+from bench.api.errors import DataError
 
 N_BINS = 16
 PERCENTILE = 5.0

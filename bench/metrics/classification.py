@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.data.imageset import DataError
+from bench.api.errors import DataError
 
 
 def confusion(true_class: np.ndarray, predicted_class: np.ndarray, n_classes: int) -> np.ndarray:

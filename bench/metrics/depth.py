@@ -28,7 +28,7 @@ from typing import Literal
 
 import numpy as np
 
-from bench.data.imageset import DataError
+from bench.api.errors import DataError
 
 Crop = Literal["none", "garg", "eigen", "nyu"]
 ERRORS = ("abs_rel", "sq_rel", "rmse_m", "rmse_log", "delta1", "delta2", "delta3")

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.data.imageset import DataError
+from bench.api.errors import DataError
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)

@@ -16,30 +16,20 @@ knows labels, and a refiner that copied the target's images would score best: no
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from bench.stats import TooFew
+from bench.stats.variance import Estimate, Z
 
 FRECHET_IMAGES_PER_FEATURE = 2
 LEAST_IMAGES = 20
 """Of each set, for any figure that rests on features: an interval of a dozen images says nothing."""
 LUMA = np.array([0.299, 0.587, 0.114])
 """ITU-R BT.601."""
-Z = 1.959963984540054
-"""Normal quantile of 95 %, two-sided."""
 LAB_RANGES = ((0.0, 100.0), (-110.0, 110.0), (-110.0, 110.0))
 """Of L*, a* and b* in sRGB, rounded outwards."""
 N_BANDS = 16
-
-
-class Estimate(NamedTuple):
-    """A figure with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from bench.metrics.domain_gap import LUMA, Estimate, Z
+from bench.metrics.domain_gap import LUMA
+from bench.stats.variance import Estimate, Z
 
 IGNORE = 255
 DEPTH_STEP = 1.1

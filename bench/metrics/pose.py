@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.data.imageset import DataError
+from bench.api.errors import DataError
 
 
 def angles_deg(true_quaternion: np.ndarray, predicted_quaternion: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.data.imageset import DataError
+from bench.api.errors import DataError
 
 IGNORE = 255
 

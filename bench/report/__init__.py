@@ -1,117 +1,15 @@
-"""Records → leaderboard: Markdown, CSV, HTML and the terminal. Imports no torch.
+"""Records to leaderboards: Markdown, CSV, HTML and the terminal. Imports no torch."""
 
-The line is records → :mod:`frame` (a row a cell) → :mod:`leaderboard` (tables of rows) → one file for each output,
-which all print what :mod:`columns` (cells) and :mod:`words` (sentences) say, so that they cannot disagree. The page has
-figures beside (:mod:`figures`, :mod:`ranks`).
-"""
+from bench.report.write import (
+    SUITE_FILE,
+    ReportPaths,
+    tables_of,
+    write_report,
+)
 
-from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from bench.measures import Measurement
-from bench.records import Record, write_atomically
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from bench.report.board import Table
-    from bench.report.html import Extras
-
-SUITE_FILE = "suite.yaml"
-
-
-@dataclass(frozen=True)
-class ReportPaths:
-    """The files of a report, and the tables in them (for the terminal)."""
-
-    markdown: Path
-    csv: Path
-    cells: Path
-    html: Path
-    tables: tuple[Table, ...]
-
-
-def tables_of(records: Sequence[Record], measurements: Sequence[Measurement] = ()) -> tuple[Table, ...]:
-    """The leaderboard's tables of some records, without writing anything."""
-    from bench.report.frame import cell_frame
-    from bench.report.leaderboard import leaderboard
-
-    return tuple(leaderboard(cell_frame(records), measurements))
-
-
-def write_report(
-    records: Sequence[Record],
-    folder: Path,
-    measurements: Sequence[Measurement] = (),
-    figures: bool = True,
-    results: Path | None = None,
-) -> ReportPaths:
-    """Write ``leaderboard.md``, ``leaderboard.csv``, ``cells.csv`` and ``leaderboard.html``.
-
-    Each kind of section that a table has (:mod:`.sections`) gets a CSV file; those of sections that none has any more
-    are removed. The page shows the suite's file and the gallery of ``results`` (default: ``folder``) where there are
-    any, and no drawing without ``figures`` (matplotlib is not loaded then). Without measurements the tables have no
-    columns for them. Equal records, measurements, suite file, gallery and choice give equal bytes.
-
-    Raises
-    ------
-    UserError: records that no table can be made of (see :func:`bench.report.frame.cell_frame`); nothing is written.
-    """
-    from bench.report.frame import cell_frame
-    from bench.report.html import leaderboard_html
-    from bench.report.leaderboard import leaderboard
-    from bench.report.markdown import leaderboard_markdown
-    from bench.report.sections import CSV_FILES
-    from bench.report.tables import cells_csv, leaderboard_csv, section_csvs
-
-    frame = cell_frame(records)
-    tables = tuple(leaderboard(frame, measurements))
-    files = {
-        "leaderboard.md": leaderboard_markdown(tables).encode(),
-        "leaderboard.csv": leaderboard_csv(tables),
-        "cells.csv": cells_csv(frame),
-        "leaderboard.html": leaderboard_html(tables, _extras(tables, frame, results or folder, figures)).encode(),
-    }
-    of_sections = section_csvs(tables)
-    for name, data in {**files, **of_sections}.items():
-        write_atomically(folder / name, data)
-    for name in CSV_FILES:
-        if name not in of_sections:
-            (folder / name).unlink(missing_ok=True)
-    markdown, csv, cells, html = (folder / name for name in files)
-    return ReportPaths(markdown, csv, cells, html, tables)
-
-
-def _extras(tables: Sequence[Table], frame: pd.DataFrame, results: Path, figures: bool) -> Extras:
-    import yaml
-
-    from bench.report.frame import TABLE
-    from bench.report.html import Extras
-    from bench.report.origins import origins
-    from bench.report.pictures import pictures
-
-    suite_file = results / SUITE_FILE
-    suite = suite_file.read_text() if suite_file.is_file() else ""
-    extras = Extras(
-        origins=origins(tables, frame),
-        pictures=pictures(tables, results),
-        title=str((yaml.safe_load(suite) or {}).get("title", "")),
-        suite_file=suite,
-    )
-    if not figures:
-        return extras
-    from dataclasses import replace
-
-    from bench.report.figures import table_figures
-    from bench.report.ranks import ranks_figure
-
-    cells = dict(list(frame.groupby(TABLE)))
-    drawn = [
-        table_figures(table, cells[tuple(getattr(table, name) for name in TABLE)], f"figure-{place}")
-        for place, table in enumerate(tables)
-    ]
-    return replace(extras, figures=drawn, ranks=ranks_figure(tables))
+__all__ = [
+    "SUITE_FILE",
+    "ReportPaths",
+    "tables_of",
+    "write_report",
+]

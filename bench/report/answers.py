@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 
-from bench.arms import Arm
-from bench.report import curves
-from bench.report.board import Estimate, Row, Table
-from bench.report.columns import EDGES_KEPT, SCORE_KEPT, SIMILARITY, VERDICT, interval, number, p_value
+from bench.report.columns import EDGES_KEPT, SCORE_KEPT, SIMILARITY, VERDICT
+from bench.report.headline import best_refiner
 from bench.report.leaderboard import MIN_SEEDS
-from bench.report.words import amount, best_refiner, code, kind_of_target
+from bench.report.sections import hybrid_curves as curves
+from bench.report.table import Estimate, Row, Table
+from bench.report.text import amount, code, interval, kind_of_target, number, p_value
+from bench.suites.arms import Arm
 
 NO_REFINER = f"Not known: no refiner here has {MIN_SEEDS} seeds with every cell scored, and a `source` to compare with."
 

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from bench import stats
-from bench.records import Record
 from bench.report import tables_of
-from bench.report.board import label
-from bench.report.columns import MARKS
+from bench.report.table import label
+from bench.report.text import MARKS
+from bench.results.record import Record
 
 RowKey = tuple[str, ...]
 """pair, task, model, budget, recipe, arm, refiner"""

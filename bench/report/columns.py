@@ -11,14 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bench.api import Metric
-from bench.measures import Quantity
-from bench.report.board import BLOCKS, Block, Estimate, Row, Table
-from bench.report.measured import NOT_MEASURED, Measured
+from bench.report.row_measures import NOT_MEASURED, Measured
+from bench.report.table import BLOCKS, Block, Estimate, Row, Table
+from bench.report.text import MARKS, NOTHING, interval, number, p_value, points
+from bench.results.measurement import Quantity
 
-NOTHING = "–"
-"""Printed where a value does not exist; the CSV field is empty."""
-MARKS = {"gain": "▲ gain", "loss": "▼ loss"}
-"""Resolved verdicts; the others are printed as they are."""
 FLAGGED = "⚑ flagged"
 GAP_MEASURES = ("kid", "frechet", "two_sample", "colour", "spectrum")
 
@@ -78,22 +75,6 @@ class Column:
         return {self.csv + end: None if value is None else part(value) for end, part in self.format.fields.items()}
 
 
-def points(metric: Metric) -> str:
-    """The unit of a difference: percentages differ by points."""
-    return "points" if metric.unit == "%" else metric.unit or "no unit"
-
-
-def number(value: float, decimals: int, signed: bool = False) -> str:
-    """``3.2``, or ``+3.2`` where ``signed``; never ``-0.0``."""
-    rounded = round(value, decimals) + 0.0
-    return f"{rounded:+.{decimals}f}" if signed else f"{rounded:.{decimals}f}"
-
-
-def interval(low: float, high: float, decimals: int, signed: bool = False) -> str:
-    """``[1.0, 5.4]``."""
-    return f"[{number(low, decimals, signed)}, {number(high, decimals, signed)}]"
-
-
 def _estimate(estimate: Estimate, decimals: int, signed: bool) -> str:
     parts = [number(estimate.value, decimals, signed)]
     if estimate.interval:
@@ -105,11 +86,6 @@ def _estimate(estimate: Estimate, decimals: int, signed: bool) -> str:
 
 def _percent(value: float, _: int) -> str:
     return f"{value:.0f} %"
-
-
-def p_value(value: float) -> str:
-    """``0.012``, or ``< 0.001``."""
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 _ESTIMATE_FIELDS: dict[str, Callable[[Estimate], Any]] = {

@@ -2,9 +2,9 @@
 
 Columns
 -------
-``suite`` and the fields of :class:`bench.records.Cell`; ``target_labels``, labelled target images that the arm trains
+``suite`` and the fields of :class:`bench.results.record.Cell`; ``target_labels``, labelled target images that the arm trains
 on; ``status``, ``reason``; ``metric``, ``unit``, ``higher_is_better`` and ``scale`` of the primary metric; ``score``,
-the primary metric in its printed unit; the fields of :class:`bench.records.Cost`; ``steps``, ``batch_size``;
+the primary metric in its printed unit; the fields of :class:`bench.results.cost.Cost`; ``steps``, ``batch_size``;
 ``training_digest``, equal for cells that share a training; ``weights_digest``, ``pair_digest``.
 
 Columns that hold objects: ``metrics`` (printed value by ``name [unit]``), ``contributions`` and ``groups`` (arrays, one
@@ -23,8 +23,8 @@ import numpy as np
 import pandas as pd
 
 from bench.api import UserError
-from bench.arms import Arm
-from bench.records import Array, PairInfo, Record
+from bench.results.record import Array, PairInfo, Record
+from bench.suites.arms import Arm
 
 TABLE = ["pair", "task", "model", "recipe", "budget"]
 """Cells with these in common are trained alike and stand in one table."""

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bench import stats
-from bench.report.board import Estimate, Gains, label
+from bench.report.table import Estimate, Gains, label
 
 BySeed = dict[int, np.ndarray]
 """Contributions ``(N_test,) float64`` by task seed, in the printed unit."""

@@ -15,28 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.report.answers import answers
-from bench.report.board import BLOCKS, Row, Table
-from bench.report.columns import NAME, NOTHING, Column, columns_of, interval, number, points
-from bench.report.origins import Origin
-from bench.report.pictures import Pictures
-from bench.report.words import (
-    best_refiner,
-    block_title,
-    detail,
-    headline,
-    kind_of_target,
-    notes,
-    reproduce,
-    spans,
-    summary,
-    verdict,
-    warnings,
-)
+from bench.report.columns import NAME, Column, columns_of
+from bench.report.galleries import Pictures
+from bench.report.headline import best_refiner, headline, summary, verdict
+from bench.report.notes import detail, notes, reproduce, warnings
+from bench.report.provenance import Origin
+from bench.report.table import BLOCKS, Row, Table
+from bench.report.text import NOTHING, block_title, interval, kind_of_target, number, points, spans
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from bench.report.drawing import Figure
+    from bench.report.figures.drawing import Figure
 
 HERE = Path(__file__).parent
 
@@ -254,7 +244,7 @@ def cell_of(column: Column, row: Row, table: Table) -> Cell:
 
 
 def prose(text: str) -> Markup:
-    """A sentence of :mod:`bench.report.words`, escaped, with ``<code>`` for what stands between backticks."""
+    """A sentence of :mod:`bench.report.headline`, escaped, with ``<code>`` for what stands between backticks."""
     from markupsafe import Markup
 
     pieces = (Markup("<code>{}</code>" if quoted else "{}").format(piece) for quoted, piece in spans(text))

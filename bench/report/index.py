@@ -11,12 +11,14 @@ from pathlib import Path
 import yaml
 
 from bench.api import UserError
-from bench.measures import read_measurements
-from bench.records import read_records
 from bench.report import SUITE_FILE, tables_of
-from bench.report.board import Table
+from bench.report.headline import headline, summary, verdict
 from bench.report.markdown import code, escape, prose
-from bench.report.words import headline, kind_of_target, run_command, summary, verdict
+from bench.report.notes import run_command
+from bench.report.table import Table
+from bench.report.text import kind_of_target
+from bench.results.measurement import read_measurements
+from bench.results.record import read_records
 
 MARKS = {"gain": "▲", "loss": "▼", "not resolved": "○", "": "–"}
 HEAD = """# Published leaderboards

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from bench.report.board import BLOCKS, Block, Row, Table
-from bench.report.columns import COLUMNS, NAME, NOTHING, Column
-from bench.report.words import block_title, headline, spans
+from bench.report.columns import COLUMNS, NAME, Column
+from bench.report.headline import headline
+from bench.report.table import BLOCKS, Block, Row, Table
+from bench.report.text import NOTHING, block_title, spans
 
 MOST_PRIORITY = 1
 REASONS = ("reason",)
@@ -45,7 +46,7 @@ def escape(text: str) -> str:
 
 
 def prose(text: str) -> str:
-    """A sentence of :mod:`bench.report.words`."""
+    """A sentence of :mod:`bench.report.headline`."""
     return "".join(rf"\texttt{{{escape(piece)}}}" if quoted else escape(piece) for quoted, piece in spans(text))
 
 

@@ -22,13 +22,13 @@ import pandas as pd
 
 from bench import stats
 from bench.api import Metric
-from bench.arms import REFINED, Arm
-from bench.measures import Measurement
-from bench.report.board import Estimate, Gains, Row, Table, decimals, label
 from bench.report.frame import TABLE
 from bench.report.gains import BySeed, Layout, by_seed, family_of, gains_over, shared_training, stacked
-from bench.report.measured import measured
-from bench.report.sections import sections_of
+from bench.report.row_measures import measured
+from bench.report.sections.all_sections import sections_of
+from bench.report.table import Estimate, Gains, Row, Table, decimals, label
+from bench.results.measurement import Measurement
+from bench.suites.arms import REFINED, Arm
 
 MIN_SEEDS = 3
 """Task seeds that a ranked row needs (DESIGN §8)."""
@@ -42,7 +42,7 @@ COSTS = (
     "fit_images_seen",
     "refiner_parameters",
 )
-"""Of :class:`bench.records.Cost`, as a row shows their means; what no record states a row does not have."""
+"""Of :class:`bench.results.cost.Cost`, as a row shows their means; what no record states a row does not have."""
 REFINER_VERSIONS = frozenset({"refiner", "refiner_source"})
 """Keys of ``Record.versions`` that rightly differ between refiners, but not between the cells of one."""
 

@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from bench.report.answers import answers
-from bench.report.board import BLOCKS, Block, Row, Table
-from bench.report.columns import NAME, NOTHING, Column, columns_of
-from bench.report.words import block_title, headline, notes, reproduce, spans, warnings
+from bench.report.columns import NAME, Column, columns_of
+from bench.report.headline import headline
+from bench.report.notes import notes, reproduce, warnings
+from bench.report.table import BLOCKS, Block, Row, Table
+from bench.report.text import NOTHING, block_title, spans
 
 _SAFE_IN_CODE = re.compile(r"[\w.:=,@()/+ -]+")
 
@@ -30,7 +32,7 @@ def code(name: str) -> str:
 
 
 def prose(text: str) -> str:
-    """A sentence of :mod:`bench.report.words`."""
+    """A sentence of :mod:`bench.report.headline`."""
     return "".join(code(piece) if quoted else escape(piece) for quoted, piece in spans(text))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bench.report.board import BLOCKS, Row, Table, decimals
 from bench.report.changes import Changes, RowChange
-from bench.report.columns import NOTHING, P_VALUE, TEXT, Column, columns_of, interval, number
-from bench.report.sections import Section
-from bench.report.words import block_title, headline, notes, reproduce, warnings
+from bench.report.columns import P_VALUE, TEXT, Column, columns_of
+from bench.report.headline import headline
+from bench.report.notes import notes, reproduce, warnings
+from bench.report.table import BLOCKS, Row, Section, Table, decimals
+from bench.report.text import NOTHING, block_title, interval, number
 
 if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod

@@ -11,9 +11,7 @@ Layout. ``(S, M)``: one row a task seed, one column a test image; the mean of a 
 Not here: sign conventions, ranking, units, rounding, and the choice of which arms form a family.
 """
 
-from bench.stats.intervals import change, rank_correlation, seed_interval, two_level_interval
-from bench.stats.spread import Interval, TooFew, block_means, enough
-from bench.stats.table import (
+from bench.stats.many_rows import (
     HOMOGENEITY_LEVEL,
     Comparison,
     TableTest,
@@ -22,6 +20,8 @@ from bench.stats.table import (
     holm,
     minimal_detectable_gain,
 )
+from bench.stats.one_row import change, rank_correlation, seed_interval, two_level_interval
+from bench.stats.variance import Interval, TooFew, block_means, enough
 
 __all__ = [
     "HOMOGENEITY_LEVEL",

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from bench.api import Budget, FitContext, Frozen, Need, RefineBatch, Refiner, Task
-from bench.data.imageset import ImageSet
-from bench.refining import Fault, find_faults, generators_for, make_batch
+from bench.api.imageset import ImageSet
 from bench.testing.toys import toy_context, toy_images
 from bench.testing.violations import Stop, Violation, limited, reporting
+from bench.training.refine_images import Fault, find_faults, generators_for, make_batch
 
 N_SOURCE, N_TARGET = 6, 5
 TOY_STEPS = 2

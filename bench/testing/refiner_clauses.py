@@ -11,12 +11,12 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from bench.api import Frozen, Need, Reads, Refiner
-from bench.data.imageset import COLUMNS
-from bench.refining import find_faults, refine_images
+from bench.api.imageset import COLUMNS
 from bench.testing.random_states import global_states, seed_global
 from bench.testing.refiner_bench import N_SOURCE, RefinerBench
 from bench.testing.toys import with_constant
 from bench.testing.violations import Violation
+from bench.training.refine_images import find_faults, refine_images
 
 TOLERANCE = 1e-4
 """Largest difference in [0, 1] that batch size and order may make: a fortieth of a level; float32 sums need some."""

@@ -12,14 +12,14 @@ import torch
 from torch import nn
 
 from bench.api import Frozen, ModelParams, ModelSpec, Task
-from bench.data.imageset import ImageSet
-from bench.refining import to_float
+from bench.api.imageset import ImageSet
 from bench.testing.refiner_bench import CALL_SECONDS, LOOP_FIX
 from bench.testing.toys import toy_images, toy_space
 from bench.testing.violations import limited, reporting
 from bench.training.batches import Phase, Stream
 from bench.training.loop import train
 from bench.training.prediction import predict
+from bench.training.refine_images import to_float
 
 N_TRAIN, N_TEST = 12, 6
 TOY_STEPS = 3

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from bench.api import Budget, Frozen, Metric, ModelSpec, Task
-from bench.augment import TRANSFORMS
-from bench.data.imageset import COLUMNS, concatenate
+from bench.api.imageset import COLUMNS, concatenate
 from bench.testing.random_states import global_states, seed_global
 from bench.testing.task_bench import N_TEST, TaskBench
 from bench.testing.violations import Violation
+from bench.training.augment import TRANSFORMS
 
 RELATIVE_TOLERANCE = 1e-3
 """By how much a score may depend on the batch size of predictions: float32 sums need some."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.api import FitContext, LabelSpace, ModelParams, Need, Task
-from bench.data.imageset import ImageSet
+from bench.api.imageset import ImageSet
 
 
 def toy_images(n_images: int, width: int, height: int, seed: int) -> ImageSet:

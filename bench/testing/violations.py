@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from bench.data.imageset import COLUMNS
-from bench.isolation import NetworkRefused, Watch, one_line
+from bench.api.imageset import COLUMNS
+from bench.plugins.isolation import NetworkRefused, Watch, one_line
 
 WAIT_FACTOR = 10
 

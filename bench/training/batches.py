@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from bench.api import Task, UserError
-from bench.data.imageset import Column, DataError, ImageSet, concatenate
+from bench.api.errors import DataError
+from bench.api.imageset import Column, ImageSet, concatenate
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ without replacement. Arms differ in their streams and in nothing else: same step
 
     recipe    the model's optimiser (bench.api.Optimiser; by default AdamW, weight decay 0.01, a rate that climbs
               linearly to 3e-3 over the first tenth of all steps and falls to zero along half a cosine), gradient norm
-              clipped to 1; `strong` adds bench.augment, `plain` nothing
+              clipped to 1; `strong` adds bench.training.augment, `plain` nothing
     scored    the weights after the last step: no validation set, no early stopping, no averaging
     images    uint8 (N, H, W, 3) in the set → float32 (B, 3, H, W) in [0, 1], channels last in memory, in the network
 
@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.api import Optimiser, Task, UserError
-from bench.augment import augment
+from bench.training.augment import augment
 from bench.training.batches import Phase, check_phases, draw_batches, input_columns, stream_counts, tensors
 from bench.training.state import mode, place, seeded
 

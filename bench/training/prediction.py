@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from bench.api import PluginError, Task
-from bench.data.imageset import ImageSet, UnlabelledImages, concatenate
+from bench.api.imageset import ImageSet, UnlabelledImages, concatenate
 from bench.training.batches import input_columns, tensors
 from bench.training.loop import Progress
 from bench.training.state import mode, place

@@ -29,7 +29,7 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.api import Budget, FitContext, Frozen, ImageSet, RefineBatch, Refiner, UnlabelledImages
-from bench.refining import to_float
+from bench.training.refine_images import to_float
 
 LEVELS = 256
 MAX_PIXELS = 100_000

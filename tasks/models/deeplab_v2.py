@@ -32,7 +32,7 @@ import timm
 from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck, ResNet
 
-from bench.weights import BUNDLED_MODEL
+from bench.training.weights import BUNDLED_MODEL
 from tasks.models.initial_weights import load_pretrained
 
 STRIDE = 8

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from bench.api import UserError
-from bench.weights import BUNDLED_MODEL, bundled_classifier, load_into, read_weights
+from bench.training.weights import BUNDLED_MODEL, bundled_classifier, load_into, read_weights
 
 
 @contextmanager
@@ -40,7 +40,8 @@ def load_pretrained(body: nn.Module, model: str, pretrained: str, heads: tuple[s
 
     Raises
     ------
-    UserError: a model without bundled weights, or a file that is not there or does not fit (:mod:`bench.weights`).
+    UserError: a model without bundled weights, or a file that is not there or does not fit
+        (:mod:`bench.training.weights`).
     """
     if pretrained == "none":
         return

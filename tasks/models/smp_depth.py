@@ -12,7 +12,7 @@ from __future__ import annotations
 import segmentation_models_pytorch as smp
 from torch import Tensor
 
-from bench.weights import BUNDLED_MODEL
+from bench.training.weights import BUNDLED_MODEL
 from tasks.models.deeplab_v2 import LITE0_HEADS
 from tasks.models.depth_network import DepthBody
 from tasks.models.initial_weights import load_pretrained

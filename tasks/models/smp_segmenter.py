@@ -16,7 +16,7 @@ from __future__ import annotations
 import segmentation_models_pytorch as smp
 from torch import nn
 
-from bench.weights import BUNDLED_MODEL
+from bench.training.weights import BUNDLED_MODEL
 from tasks.models.deeplab_v2 import LITE0_HEADS
 from tasks.models.initial_weights import load_pretrained
 

@@ -28,7 +28,7 @@ from torchvision.models.detection import ssd300_vgg16
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.ssd import SSD
 
-from bench.weights import load_into, read_weights
+from bench.training.weights import load_into, read_weights
 from tasks.models.detector import MAX_DETECTIONS, MIN_SCORE, TorchvisionDetector
 from tasks.models.initial_weights import load_pretrained
 

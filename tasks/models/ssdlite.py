@@ -23,7 +23,7 @@ from torchvision.models.detection.ssd import SSD
 from torchvision.models.detection.ssdlite import SSDLiteHead
 from torchvision.ops import Conv2dNormActivation
 
-from bench.weights import BUNDLED_MODEL
+from bench.training.weights import BUNDLED_MODEL
 from tasks.models.detector import MAX_DETECTIONS, MIN_SCORE, TorchvisionDetector
 from tasks.models.initial_weights import load_pretrained
 

@@ -19,7 +19,7 @@ from timm.data.config import resolve_model_data_config
 from torch import Tensor, nn
 
 from bench.api import LabelSpace, ModelSpec, UserError
-from bench.names import nearest
+from bench.api.names import nearest
 from tasks.models.initial_weights import load_pretrained
 
 TIMM_MS_PER_IMAGE = 3.3

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from bench.api import UserError
+from bench.api.errors import DataError
 from bench.data import downloads, transfer
 from bench.data.downloads import fetch, open_files
-from bench.data.imageset import DataError
-from bench.data.real.public import DOWNLOADS
+from bench.data.public_sets import DOWNLOADS
 from fixtures_of_downloads import TOP, a_download, an_archive, serving
 
 FILES = {

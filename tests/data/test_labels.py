@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from bench.data.imageset import DataError, ImageSet
+from bench.api.errors import DataError
+from bench.api.imageset import ImageSet
 from bench.data.labels import check_labels
 
 N = 300

@@ -9,7 +9,8 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from sklearn.datasets import load_sample_image
 
-from bench.data.imageset import DataError, ImageSet
+from bench.api.errors import DataError
+from bench.api.imageset import ImageSet
 from bench.data.splits import (
     NEAR_DUPLICATE,
     check_disjoint,

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from bench.adversarial import Size
 from bench.api import Budget, FitContext, Refiner
-from bench.data.imageset import ImageSet
-from bench.refining import generators_for, make_batch
+from bench.api.imageset import ImageSet
+from bench.training.adversarial import Size
+from bench.training.refine_images import generators_for, make_batch
 from refiners import cyclegan
 from refiners.cyclegan import Networks
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from bench.data.imageset import ImageSet
-from bench.refining import refine_images
+from bench.api.imageset import ImageSet
 from bench.testing import check_refiner
+from bench.training.refine_images import refine_images
 from refiners.background import Background, Params, clouds, window
 
 FILLS = ["target", "procedural", "noise"]

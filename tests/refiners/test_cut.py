@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from bench.adversarial import Batch
 from bench.testing import check_refiner
+from bench.training.adversarial import Batch
 from refiners import fastcut
 from refiners.cut import CUT, ContrastiveGame, Params, patch_nce
 from refiners.fastcut import FastCUT

@@ -4,10 +4,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from bench.adversarial import Batch
 from bench.api import PluginError
-from bench.data.imageset import ImageSet
+from bench.api.imageset import ImageSet
 from bench.testing import check_refiner
+from bench.training.adversarial import Batch
 from refiners.cycada import CyCADA, Params, SemanticGame
 from refiners.cyclegan import CycleGame, CycleGAN, Networks
 from refiners.cyclegan import Params as CycleParams

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from bench.adversarial import Batch
 from bench.testing import check_refiner
+from bench.training.adversarial import Batch
 from refiners.cyclegan import CycleGame, CycleGAN, Params
 
 

@@ -3,10 +3,10 @@ import pytest
 import torch
 from skimage.color import hsv2rgb, rgb2hsv
 
-from bench.adversarial import Batch
 from bench.api import Budget, FitContext, PluginError
-from bench.data.imageset import ImageSet
+from bench.api.imageset import ImageSet
 from bench.testing import check_refiner, toy_images
+from bench.training.adversarial import Batch
 from refiners.cyclegan import CycleGame, CycleGAN
 from refiners.cyclegan import Params as CycleParams
 from refiners.fgbg_cyclegan import ForegroundBackgroundCycleGAN, MaskedGame, Params, differs, hue, hue_loss, mean_over

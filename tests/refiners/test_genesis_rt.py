@@ -3,10 +3,10 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from bench.adversarial import Batch
-from bench.data.imageset import ImageSet
-from bench.refining import to_float
+from bench.api.imageset import ImageSet
 from bench.testing import check_refiner
+from bench.training.adversarial import Batch
+from bench.training.refine_images import to_float
 from refiners.cyclegan import CycleGame, CycleGAN
 from refiners.cyclegan import Params as CycleParams
 from refiners.genesis_rt import GenesisRT, Params, StructureGame, grey, ssim

@@ -1,8 +1,8 @@
 import numpy as np
 
-from bench.data.imageset import ImageSet
-from bench.refining import refine_images
+from bench.api.imageset import ImageSet
 from bench.testing import check_refiner
+from bench.training.refine_images import refine_images
 from refiners.identity import Identity
 
 

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from torch.nn import functional
 
 from bench.api import Budget, FitContext, Refiner
-from bench.data.imageset import ImageSet
+from bench.api.imageset import ImageSet
 from refiners import cut, cyclegan, simgan
 
 TINT, OFFSET = np.array([1.0, 0.6, 0.3]), np.array([0.0, 0.05, 0.05])

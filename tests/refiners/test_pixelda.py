@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from bench.adversarial import Batch
 from bench.api import Budget, Checkpoint, FitContext
-from bench.data.imageset import ImageSet
-from bench.refining import refine_images
+from bench.api.imageset import ImageSet
 from bench.testing import check_refiner
+from bench.training.adversarial import Batch
+from bench.training.refine_images import refine_images
 from refiners.pixelda import Params, PixelDA, PixelGame, foreground_of, odds, pairwise_error, staircase
 from toy_runs import toy_suite
 
@@ -222,7 +222,7 @@ class First(Checkpoint):
 
 def test_a_killed_fit_goes_on_with_weights_that_are_still_shared(monkeypatch):
     """From the checkpoint of round 20 of 40 on, to the same generator and the same task network."""
-    monkeypatch.setattr("bench.adversarial.checkpoints.CHECKPOINTS", (0.0, 1e9))
+    monkeypatch.setattr("bench.training.adversarial.checkpoints.CHECKPOINTS", (0.0, 1e9))
     source = ImageSet.from_arrays(**SOURCE)
     unlabelled = ImageSet.from_arrays(image=TARGET["image"]).unlabelled()
     states, checkpoint = [], First()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.data.imageset import DataError
+from bench.api.errors import DataError
 from bench.testing import N_SOURCE, check_refiner
 from refiners.precomputed import Params, Precomputed
 

@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from bench.adversarial import Batch, Phase
 from bench.testing import check_refiner
+from bench.training.adversarial import Batch, Phase
 from refiners import simgan
 from refiners.simgan import History, LocalGame, Params, SimGAN, cross_entropy
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from bench.adversarial import Batch, ImagePool, Phase
 from bench.api import Budget, FitContext, UserError
-from bench.registry import Registry
+from bench.plugins.registry import Registry
 from bench.testing import check_refiner
+from bench.training.adversarial import Batch, ImagePool, Phase
 from refiners import t2net
 from refiners.t2net import CLAMP, DepthGame, Features, Params, T2Net, smoothness
 from tasks.depth import Depth

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.records import Array, Cell, Cost, MetricInfo, PairInfo, Record
+from bench.results.cost import Cost
+from bench.results.record import Array, Cell, MetricInfo, PairInfo, Record
 
 PAIR = PairInfo(
     title="rendered digits → MNIST",

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from bench import stats
-from bench.records import write_record
 from bench.report.changes import changes
+from bench.results.record import write_record
 
 ROWS = {("source", ""): 0.70, ("refined", "fda"): 0.78, ("refined", "reinhard"): 0.75, ("oracle", ""): 0.95}
 

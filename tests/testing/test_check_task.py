@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from bench.api import Budget, Metric, ModelSpec, Task, UserError
-from bench.registry import Registry
+from bench.plugins.registry import Registry
 from bench.testing import ConformanceError, check_task
 
 

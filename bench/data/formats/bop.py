@@ -23,10 +23,10 @@ from typing import Any
 
 import numpy as np
 
+from bench.api.errors import DataError
 from bench.data.formats import Options
-from bench.data.imageset import DataError
+from bench.data.image_files import image_size, read_depth, read_ids, read_picture
 from bench.data.listing import Listing, Reader
-from bench.data.pictures import image_size, read_depth, read_ids, read_picture
 
 NAME = "BOP"
 GROUND_TRUTH = "scene_gt.json"

@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.data.imageset import DataError
+from bench.api.errors import DataError
 
 _SYNONYMS = {
     "name": "class label class_name classname label_name category",

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from bench.api.errors import DataError
 from bench.data.folders import composed, images_among
 from bench.data.formats import Options, of_images, other_size
-from bench.data.imageset import DataError
 from bench.data.listing import Listing
 
 NAME = "COCO"

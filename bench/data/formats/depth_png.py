@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.api.errors import DataError
 from bench.data.folders import DEPTH_WORDS, images_among, label_images_among, paired
 from bench.data.formats import Options, of_images
-from bench.data.imageset import DataError
+from bench.data.image_files import read_depth
 from bench.data.listing import Listing
-from bench.data.pictures import read_depth
 
 NAME = "16-bit depth PNGs"
 UNITS = {"mm": 1e-3, "cm": 1e-2, "m": 1.0, "1/256m": 1 / 256}

@@ -19,13 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data.decoding import for_each
+from bench.api.errors import DataError
 from bench.data.folders import INSTANCE_WORDS, MASK_WORDS, files_below, images_among, label_images_among, paired, says
 from bench.data.formats import Options, of_images
 from bench.data.formats.class_files import Named, names_of_txt, of_csv, of_labelmap
-from bench.data.imageset import DataError
+from bench.data.image_files import read_colours, read_ids
 from bench.data.listing import IGNORE, Listing
-from bench.data.pictures import read_colours, read_ids
+from bench.data.parallel import for_each
 
 NAME = "mask PNGs"
 TXT = ("classes.txt", "labels.txt", "class_names.txt")

@@ -13,9 +13,9 @@ from xml.parsers import expat
 
 import numpy as np
 
+from bench.api.errors import DataError
 from bench.data.folders import images_among, key_of, paired
 from bench.data.formats import Options, of_images, other_size
-from bench.data.imageset import DataError
 from bench.data.listing import Listing
 
 NAME = "Pascal VOC"

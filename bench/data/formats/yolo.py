@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.api.errors import DataError
 from bench.data.folders import files_below, images_among, key_of, paired
 from bench.data.formats import Options, of_images
 from bench.data.formats.class_files import names_of_txt, text_of
-from bench.data.imageset import DataError
 from bench.data.listing import Listing
 
 NAME = "YOLO"

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from bench.api.errors import DataError
 from bench.data.formats import bop as layout
-from bench.data.imageset import DataError
 from bench.data.listing import Listing
 
 NAME, TITLE = "bop-lm", "a BOP data set"

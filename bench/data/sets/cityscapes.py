@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.data.formats import of_images
+from bench.data.image_files import read_ids
 from bench.data.listing import Listing
-from bench.data.pictures import read_ids
 from bench.data.sets import refuse_missing
 from bench.data.sets.classes import CITYSCAPES_IDS, class_names, id_table
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.api.errors import DataError
 from bench.data.formats import of_images
-from bench.data.imageset import DataError
 from bench.data.listing import Listing
 
 NAME, TITLE = "groceries-real", "UnityGroceries-Real"

@@ -14,8 +14,8 @@ import numpy as np
 from bench.data import fitting
 from bench.data.folders import files_below, paired
 from bench.data.formats import of_images
+from bench.data.image_files import read_ids
 from bench.data.listing import Listing
-from bench.data.pictures import read_ids
 from bench.data.sets.classes import CITYSCAPES_IDS, class_names, id_table
 
 NAME, TITLE = "gta5", "GTA5 (Playing for Data)"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.api import UserError
-from bench.data.imageset import DataError
+from bench.api.errors import DataError
 
 
 @contextmanager

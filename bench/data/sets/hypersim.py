@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.api.errors import DataError
 from bench.data.formats import of_images
-from bench.data.imageset import DataError
 from bench.data.listing import Listing
 from bench.data.sets import refuse_missing
 from bench.data.sets.hdf5 import opened_hdf5

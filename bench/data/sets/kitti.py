@@ -16,10 +16,10 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from bench.api.errors import DataError
 from bench.data.formats import of_images
-from bench.data.imageset import DataError
+from bench.data.image_files import read_depth
 from bench.data.listing import Listing
-from bench.data.pictures import read_depth
 
 NAME, TITLE = "kitti", "KITTI (Eigen split)"
 LICENCE = "CC BY-NC-SA 3.0"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.api.errors import DataError
 from bench.data.formats import of_images
-from bench.data.imageset import DataError
 from bench.data.listing import Listing
 
 NAME, TITLE = "mnist-m", "MNIST-M"

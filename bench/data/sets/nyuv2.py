@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data.imageset import DataError
+from bench.api.errors import DataError
 from bench.data.listing import Listing
 from bench.data.sets.hdf5 import opened_hdf5
 

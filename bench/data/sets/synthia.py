@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.api.errors import DataError
 from bench.data.folders import files_below, paired
 from bench.data.formats import of_images
-from bench.data.imageset import DataError
+from bench.data.image_files import opened
 from bench.data.listing import Listing
-from bench.data.pictures import opened
 from bench.data.sets.classes import SYNTHIA_IDS, class_names, id_table
 
 NAME, TITLE = "synthia", "SYNTHIA-RAND-CITYSCAPES"

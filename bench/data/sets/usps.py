@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data.imageset import DataError
+from bench.api.errors import DataError
 from bench.data.listing import Listing
 from bench.data.sets.mnist_m import DIGITS
 

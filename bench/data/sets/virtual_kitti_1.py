@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from bench.data.formats import of_images
+from bench.data.image_files import read_depth
 from bench.data.listing import Listing
-from bench.data.pictures import read_depth
 from bench.data.sets import refuse_missing
 
 NAME, TITLE = "virtual-kitti-1", "Virtual KITTI 1.3.1"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.api.errors import DataError
 from bench.data.formats import of_images
 from bench.data.formats.voc import from_voc, read_annotation
-from bench.data.imageset import DataError
 from bench.data.listing import Listing
 from bench.data.sets import refuse_missing
 

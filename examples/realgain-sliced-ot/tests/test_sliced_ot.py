@@ -4,8 +4,8 @@ import torch
 from realgain_sliced_ot import SlicedTransport, transport
 
 from bench.api import Budget, FitContext, ImageSet
-from bench.refining import generators_for, make_batch
 from bench.testing import check_refiner
+from bench.training.refine_images import generators_for, make_batch
 
 
 @pytest.mark.parametrize("params", [{}, {"steps": 2, "n_images": 3, "strength": 0.5}])

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from bench.api import LabelSpace, ModelParams
-from bench.data.imageset import ImageSet
+from bench.api.imageset import ImageSet
 from bench.training.batches import Phase, Stream
 from bench.training.loop import train
 from bench.training.prediction import predict

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bench.api import ADAMW, LabelSpace, UserError
-from bench.data.imageset import ImageSet
+from bench.api.imageset import ImageSet
 from bench.training.batches import Phase, Stream
 from bench.training.loop import train
 from bench.training.prediction import predict

@@ -1,0 +1,87 @@
+"""Commands on results folders: report, check, compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.options import EXIT_INCOMPLETE, PluginOption, StoreOption, make_console, one_thread_each, store_root
+
+app = typer.Typer()
+
+
+@app.command()
+def report(
+    results: Annotated[Path, typer.Argument(help="A results folder.")] = Path("results/local/quick"),
+    figures: Annotated[bool, typer.Option(help="Draw the page's figures.")] = True,
+    latex: Annotated[bool, typer.Option("--latex", help="Write leaderboard.tex too, for booktabs.")] = False,
+    index: Annotated[
+        bool, typer.Option("--index", help="RESULTS is a folder of results folders: write its README.md, an index.")
+    ] = False,
+) -> None:
+    """Build the leaderboards of a results folder again."""
+    from bench.report import write_report
+    from bench.report.terminal import print_report
+    from bench.results.files import write_atomically
+    from bench.results.measurement import read_measurements
+    from bench.results.record import read_records
+
+    if index:
+        from bench.report.index import results_index
+
+        write_atomically(results / "README.md", results_index(results).encode())
+        print(f"Wrote {results / 'README.md'}")
+        return
+    console = make_console()
+    records = read_records(results / "records")
+    paths = write_report(records, results, read_measurements(results), figures)
+    if latex:
+        from bench.report.latex import leaderboard_latex
+
+        write_atomically(results / "leaderboard.tex", leaderboard_latex(paths.tables).encode())
+    print_report(paths.tables, console)
+    console.print(f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})")
+
+
+@app.command()
+def check(
+    results: Annotated[Path, typer.Argument(help="A results folder.")] = Path("results/local/quick"),
+    store: StoreOption = None,
+    plugin: PluginOption = None,
+    cells: Annotated[int, typer.Option(min=0, help="Cells, drawn at random, that are scored again.")] = 20,
+    draw: Annotated[int | None, typer.Option(min=0, help="Draws the same cells again [others each time].")] = None,
+    data: Annotated[bool, typer.Option(help="Prepare pairs that are not in the store, to compare digests.")] = True,
+) -> None:
+    """Look through a results folder as a referee would. Exit code 1, with a line for each objection."""
+    from bench.check import check_results
+    from bench.plugins.registry import Registry
+    from bench.run.store import Store
+
+    one_thread_each()
+    root = store_root(store)
+    kept = Store(root) if root.is_dir() else None
+    verdict = check_results(results, Registry(plugin or ()), kept, cells, draw, data)
+    for finding in verdict.findings:
+        print(finding)
+    for what in verdict.unchecked:
+        print(f"Not checked: {what}")
+    n_found = len(verdict.findings)
+    said = {0: "no objection", 1: "1 objection"}.get(n_found, f"{n_found} objections")
+    print(f"{results}: {verdict.n_records} records, {len(verdict.rescored)} scored again; {said}.")
+    if n_found:
+        raise typer.Exit(EXIT_INCOMPLETE)
+
+
+@app.command()
+def compare(
+    before: Annotated[Path, typer.Argument(metavar="A", help="A results folder.")],
+    after: Annotated[Path, typer.Argument(metavar="B", help="Another one, of the same suite or of another.")],
+) -> None:
+    """What changed from one results folder to another. Says whether each change exceeds noise."""
+    from bench.report.changes import changes
+    from bench.report.terminal import print_changes
+    from bench.results.record import read_records
+
+    print_changes(changes(*(read_records(folder / "records") for folder in (before, after))), make_console())

@@ -1,0 +1,269 @@
+"""Commands on suites and a user's own folders: run, plan."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.api import UserError
+from bench.cli.comparison import Asked, asks
+from bench.cli.options import (
+    EXIT_INCOMPLETE,
+    EXIT_INTERRUPTED,
+    EXIT_USER,
+    StoreOption,
+    make_console,
+    one_thread_each,
+    open_store,
+    store_root,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bench.results.record import Record
+    from bench.run.plan.graph import Plan
+    from bench.run.runner import Outcome
+    from bench.run.store import Entry, Store
+    from bench.suites.load import Suite
+
+app = typer.Typer()
+
+
+@app.command()
+@asks
+def run(
+    asked: Asked,
+    store: StoreOption = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Results folder [results/local/SUITE].")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes [one a core, or one a GPU].")] = None,
+    time_limit: Annotated[
+        float | None,
+        typer.Option(min=1, help="Seconds any job may go on without progress, or 20 × its estimate if more [120]."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only failures and the leaderboards.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="A line for each finished job.")] = False,
+) -> None:
+    """Train, score, write leaderboards: a suite, or your folders.
+
+    Own folders: --source DIR --target DIR --task T. What is finished already is not done again.
+    """
+    from bench.cli.downloads import offer
+    from bench.report import tables_of, write_report
+    from bench.report.terminal import print_findings, print_report
+    from bench.results.measurement import read_measurements
+    from bench.results.record import read_records
+    from bench.run import timings
+    from bench.run.executors.local import LocalExecutor
+    from bench.run.progress import display
+    from bench.run.runner import Runner
+    from bench.run.store import DiskFull
+    from bench.suites.load import save_suite
+
+    one_thread_each()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # schedulers stop jobs so; it ends like Ctrl-C
+    console = make_console()
+    suite = asked.to_suite()
+    executor = LocalExecutor(store_root(store), asked.plugin or (), workers)
+    try:
+        offer((asked.registry.pair(table.pair)[0] for table in suite.tables), console)
+        plan = asked.to_plan(suite, console)
+        kept = open_store(store, console)
+        results = out or Path("results/local") / plan.suite.name
+        _refuse_beyond_free_disk(plan, kept)
+        _refuse_foreign_records(results, suite)
+        save_suite(suite, results / "suite.yaml")
+
+        def on_tables(records: Sequence[Record]) -> None:
+            print_report(tables_of(records, read_measurements(results)), console)
+
+        listener = display(console, plan, verbose, quiet, on_tables)
+        least = time_limit or timings.LEAST_LIMIT_SECONDS
+        if asked.source:
+            reading = _only_reading(plan)
+            quietly = display(console, reading, False, True, on_tables)
+            reader = Runner(reading, kept, executor, quietly, results / "reading", least)
+            if reader.run().failures:
+                raise typer.Exit(EXIT_USER)
+            _print_counts(reader.entries.values(), console)
+        runner = Runner(plan, kept, executor, listener, results, least)
+        with listener:
+            outcome = runner.run()
+    except KeyboardInterrupt:
+        console.print("Stopped. Finished jobs are kept; the same command goes on from here.", highlight=False)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    except DiskFull as error:
+        print(f"error: {error}; finished jobs are kept: free some space, then run the same command", file=sys.stderr)
+        raise typer.Exit(EXIT_INCOMPLETE) from None
+    finally:
+        executor.close()
+    timings.save(kept.root, plan, outcome.made)
+    if not plan.cells:
+        _print_without_scores(console, plan, outcome, executor.n_workers, quiet, results)
+        return
+    paths = write_report(read_records(results / "records"), results, read_measurements(results))
+    print_findings(paths.tables, console)
+    _print_summary(console, plan, outcome, executor.n_workers, quiet)
+    console.print(f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})")
+    if not outcome.complete:
+        n_failed = sum(record.status == "failed" for record in outcome.records)
+        console.print(f"{n_failed} of {len(outcome.records)} cells have no score; tracebacks: {results / 'failures'}")
+        raise typer.Exit(EXIT_INCOMPLETE)
+
+
+@app.command()
+@asks
+def plan(
+    asked: Asked,
+    store: StoreOption = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes to estimate for.")] = None,
+) -> None:
+    """The dry run: every job, what is cached, time and disk. Of a suite, or of your folders.
+
+    Tables are held against the core seconds that their suite allows.
+    """
+    from bench.run import timings
+    from bench.run.executors.local import devices
+    from bench.run.plan.graph import work_by_table
+    from bench.run.runner import resolve_cached
+
+    one_thread_each()
+    console = make_console()
+    made = asked.to_plan(asked.to_suite(), console)
+    kept = open_store(store, console)
+    cached = resolve_cached(made, kept)
+    factors = timings.load(kept.root)
+    todo = [job for job in made.jobs.values() if job.id not in cached]
+    for job in made.jobs.values():
+        state = "cached" if job.id in cached else f"{timings.estimate(job, factors):.1f} s"
+        console.print(f"{job.id[:12]}  {state:>8}  {job.label}", markup=False, highlight=False, soft_wrap=True)
+    for work in work_by_table(made):
+        seconds = sum(timings.estimate(job, factors) for job in work.jobs)
+        line = f"{work.title}: {work.n_cells} cells, about {seconds:.0f} core seconds from nothing"
+        if work.core_seconds is not None:
+            over = seconds > work.core_seconds
+            line += f", {'MORE THAN' if over else 'within'} its {work.core_seconds:.0f}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    n_workers = len(devices(workers))
+    seconds = sum(timings.estimate(job, factors) for job in todo)
+    measured = sum(job.signature in factors for job in todo)
+    basis = f"; {measured} of these estimates rest on times measured here" if todo else ""
+    console.print(
+        f"{len(made.cells)} cells, {len(made.jobs)} jobs, {len(cached)} cached; {len(todo)} to do: about "
+        f"{_duration(seconds / n_workers)} on {n_workers} workers and {sum(job.n_bytes for job in todo) / 1e6:.0f} MB "
+        f"of disk{basis}.",
+        markup=False,
+        highlight=False,
+    )
+
+
+def _only_reading(plan: Plan) -> Plan:
+    """The part that reads both folders: done before anything is trained, so that a broken file costs no time."""
+    reading = {job.id: job for job in plan.jobs.values() if job.kind == "prepare"}
+    return replace(plan, jobs=reading, cells=(), products=())
+
+
+def _print_counts(read: Iterable[Entry], console: Console) -> None:
+    counts = {split: n_images for entry in read for split, n_images in entry.meta["counts"].items()}
+    words = [f"{n_images:,} {split.replace('_', ' ')}" for split, n_images in counts.items()]
+    console.print(f"images: {', '.join(words)}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_without_scores(
+    console: Console, plan: Plan, outcome: Outcome, n_workers: int, quiet: bool, results: Path
+) -> None:
+    """What there is to say of a run whose target has no labels: what refining did to looks and to labels."""
+    from bench.results.measurement import read_measurements
+
+    def show(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    _print_summary(console, plan, outcome, n_workers, quiet)
+    for measured in read_measurements(results):
+        if measured.kind == "domain_gap":
+            before, after = measured.value("kid_before"), measured.value("kid_after")
+            show(f"{measured.of.refiner}: domain gap to the target (KID) {before} before, {after} after refining")
+        elif measured.status == "ok":
+            verdict = f"damaged ({' and '.join(measured.flags)})" if measured.flags else "intact"
+            score, edges = measured.value("score_kept"), measured.value("edges_kept")
+            show(f"{measured.of.refiner}: labels {verdict}; judge's score kept: {score}; label edges kept: {edges}")
+    for reason in dict.fromkeys(outcome.failures.values()):
+        show(f"Failed: {reason}")
+    show(
+        "Gains need labels of real test images: label some of the target, or name a labelled folder by --target-test. "
+        "`python -m bench refine` writes a refined set as a folder."
+    )
+    if outcome.failures:
+        raise typer.Exit(EXIT_INCOMPLETE)
+
+
+def _refuse_foreign_records(results: Path, suite: Suite) -> None:
+    """A run leaves in its results folder what it planned, and so must not be pointed at another suite's, nor at that of
+    folders that are called alike and lie elsewhere."""
+    import yaml
+
+    from bench.suites.own_folders import folders_of
+
+    saved = results / "suite.yaml"
+    if not saved.is_file():
+        return
+    before = yaml.safe_load(saved.read_text())
+    if before.get("name") != suite.name:
+        raise UserError(f"{results} holds the results of suite {before.get('name')!r}; name another folder with --out")
+    theirs, ours = (
+        folders_of(pairs) for pairs in ([t["pair"] for t in before.get("tables", ())], [t.pair for t in suite.tables])
+    )
+    if theirs != ours:
+        raise UserError(
+            f"{results} holds the results of {' and '.join(theirs)}, folders of the same names; name another folder "
+            "with --out"
+        )
+
+
+def _refuse_beyond_free_disk(plan: Plan, store: Store) -> None:
+    """Before anything is made: a run that cannot end for lack of space does not begin."""
+    import shutil
+
+    from bench.run.runner import resolve_cached
+
+    existing = store.root
+    while not existing.exists():
+        existing = existing.absolute().parent
+    free = shutil.disk_usage(existing).free
+    needed = sum(job.n_bytes for job in plan.jobs.values())
+    if needed <= free:
+        return
+    cached = resolve_cached(plan, store)
+    needed = sum(job.n_bytes for job in plan.jobs.values() if job.id not in cached)
+    if needed > free:
+        raise UserError(
+            f"this run needs about {needed / 1e6:.0f} MB in {store.root}, where {free / 1e6:.0f} MB are free; "
+            "free some space or name another disk with --store"
+        )
+
+
+def _print_summary(console: Console, plan: Plan, outcome: Outcome, n_workers: int, quiet: bool) -> None:
+    import psutil
+
+    wall = time.time() - psutil.Process().create_time()
+    line = f"{len(plan.jobs)} jobs: {len(outcome.made)} done now, {len(outcome.reused)} reused"
+    if outcome.failures:
+        line += f", {len(outcome.failures)} failed"
+    line += f"; {_duration(wall)}"
+    if outcome.work_seconds:
+        share = max(0.0, 1 - outcome.work_seconds / (n_workers * wall))
+        line += f", of which {share:.1%} of the {n_workers} workers' time was not fit, refine, train, score or measure"
+    if not quiet:
+        console.print(f"{line}.", highlight=False)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"

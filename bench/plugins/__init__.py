@@ -1,0 +1,1 @@
+"""Find, describe and watch plug-ins."""

@@ -1,0 +1,115 @@
+"""Gain against cost: what each refiner takes to fit, to refine and to train on, and who does better for less."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bench.report.table import Heading, Section
+from bench.report.text import NOTHING, interval, number, points
+
+if TYPE_CHECKING:
+    from bench.report.table import Table
+
+CSV = "cost.csv"
+PHASES = ("fit", "refine", "train")
+SHOWN = {
+    **{f"{phase}_seconds": (f"{phase}, s", 1) for phase in PHASES},
+    **{f"{phase}_gpu_seconds": (f"{phase}, GPU s", 1) for phase in PHASES},
+    **{f"{phase}_peak_memory_mb": (f"{phase}, peak GPU memory, MB", 0) for phase in PHASES},
+    "fit_images_seen": ("images seen by the fit", 0),
+    "images_seen": ("images seen by the training", 0),
+    "refiner_parameters": ("refiner's parameters", 0),
+    "n_parameters": ("network's parameters", 0),
+}
+"""Columns of the cell frame with their heading and decimals; those that no cell states are left out."""
+
+
+def pareto_front(placed: Sequence[tuple[float, float]]) -> list[int]:
+    """Positions of the (cost, gain) pairs that none gains more than for as little, by rising cost.
+
+    >>> pareto_front([(3.0, 1.0), (1.0, 0.5), (2.0, 0.2)])
+    [1, 0]
+    """
+    front: list[int] = []
+    for place in sorted(range(len(placed)), key=lambda i: (placed[i][0], -placed[i][1])):
+        if not front or placed[place][1] > placed[front[-1]][1]:
+            front.append(place)
+    return front
+
+
+def cost_frame(table: Table, cells: pd.DataFrame) -> pd.DataFrame:
+    """A row for each tested refiner (arm ``refined``), the cheapest first; empty with fewer than two.
+
+    Columns: ``refiner``; ``gain`` with ``gain_low``, ``gain_high`` (95 %) and ``gain_verdict``; ``seconds`` to fit and
+    refine; the means over its cells of :data:`SHOWN`; and ``on_front``, whether none gains more for as little.
+    """
+    found: list[dict[str, Any]] = []
+    tested = [
+        (row, row.gain, row.gain.interval)
+        for row in table.rows
+        if row.arm == "refined" and row.gain and row.gain.interval
+    ]
+    if len(tested) < 2:
+        return pd.DataFrame()
+    scored = cells[(cells.arm == "refined") & (cells.status == "ok")]
+    of_refiner = scored[list(SHOWN)].apply(pd.to_numeric).groupby(scored.refiner).mean()
+    for row, gain, limits in tested:
+        means = of_refiner.loc[row.refiner].to_dict()
+        found.append(
+            {
+                "refiner": row.refiner,
+                "gain": gain.value,
+                "gain_low": limits.low,
+                "gain_high": limits.high,
+                "gain_verdict": gain.verdict,
+                "seconds": means["fit_seconds"] + means["refine_seconds"],
+                **means,
+            }
+        )
+    frame = pd.DataFrame(found)
+    front = pareto_front(list(zip(frame.seconds, frame.gain, strict=True)))
+    frame["on_front"] = frame.index.isin(front)
+    return frame.sort_values(["seconds", "refiner"], ignore_index=True)
+
+
+def section(table: Table, cells: pd.DataFrame) -> Section | None:
+    """The refiners by cost, those of the front marked."""
+    frame = cost_frame(table, cells)
+    if frame.empty:
+        return None
+    stated = {name: shown for name, shown in SHOWN.items() if frame[name].notna().any()}
+    headings = (
+        Heading("refiner", right=False),
+        Heading(f"gain, {points(table.metric)} [95 %]"),
+        Heading("front", right=False),
+        *(Heading(title) for title, _ in stated.values()),
+    )
+    rows = tuple(
+        (
+            f"`{row['refiner']}`",
+            f"{number(row['gain'], table.decimals, signed=True)} "
+            f"{interval(row['gain_low'], row['gain_high'], table.decimals, signed=True)}",
+            "●" if row["on_front"] else NOTHING,
+            *(_amount(row[name], decimals) for name, (_, decimals) in stated.items()),
+        )
+        for row in frame.to_dict("records")
+    )
+    front = frame[frame.on_front]
+    best, cheapest = front.iloc[-1], front.iloc[0]
+    most = number(best.gain, table.decimals, signed=True)
+    finding = f"`{best.refiner}` does best, {most}, and takes {_amount(best.seconds, 1)} s to fit and refine"
+    if len(front) > 1:
+        gained = number(cheapest.gain, table.decimals, signed=True)
+        finding += f"; `{cheapest.refiner}` takes {_amount(cheapest.seconds, 1)} s for {gained}"
+    notes = (
+        "Front (●): no other refiner gains more for as many seconds of fit and refine. A fit is shared by all tasks "
+        "and seeds that use it; the training costs what every row's does.",
+    )
+    return Section("Gain against cost", f"{finding}.", headings, rows, notes, CSV, frame)
+
+
+def _amount(value: float, decimals: int) -> str:
+    return NOTHING if pd.isna(value) else f"{value:,.{decimals}f}"

@@ -1,0 +1,1 @@
+"""The files of a results folder, each read and written in one place."""

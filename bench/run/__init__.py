@@ -1,0 +1,1 @@
+"""Suite to jobs to records."""

@@ -1,0 +1,23 @@
+"""Where jobs run: the contract, and the local executor."""
+
+from bench.run.executors.contract import (
+    HEARTBEAT,
+    Busy,
+    Done,
+    Event,
+    Executor,
+    Failed,
+    Progress,
+    WorkOrder,
+)
+
+__all__ = [
+    "HEARTBEAT",
+    "Busy",
+    "Done",
+    "Event",
+    "Executor",
+    "Failed",
+    "Progress",
+    "WorkOrder",
+]

@@ -1,0 +1,1 @@
+"""Measurements and galleries, written beside the records."""

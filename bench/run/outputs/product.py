@@ -1,0 +1,55 @@
+"""What a run leaves in its results folder beside the records of its cells, once the jobs behind it are done.
+
+A :class:`Product` names its jobs by role and the files that it will write; the runner writes them as soon as the last
+of those jobs ends, or says why there are none when one of them fails. A cell does not depend on a product: a failed one
+fails no row. Each kind has a folder of its own below the results folder, in which files that no product of the plan
+names are removed, as records of cells that left the suite are.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from bench.run.store import Entry
+
+FOLDERS = ("gallery", "measures")
+"""The folders of all kinds of product: each holds what the plan at hand asks for and nothing else."""
+
+
+class Product(ABC):
+    """Files of a results folder that some jobs make possible.
+
+    Attributes
+    ----------
+    folder: of this kind, one of :data:`FOLDERS`.
+    label: what the terminal calls it.
+    jobs: recipe ids by role.
+    files: names below ``folder`` that it writes, done or failed.
+    awaited_by: the key (``Cell.table``) of the leaderboard that shows it and so is printed after it, if any.
+    """
+
+    folder: ClassVar[str]
+    jobs: Mapping[str, str]
+
+    @property
+    @abstractmethod
+    def label(self) -> str: ...
+
+    @property
+    @abstractmethod
+    def files(self) -> tuple[str, ...]: ...
+
+    @property
+    @abstractmethod
+    def awaited_by(self) -> tuple[str, ...] | None: ...
+
+    @abstractmethod
+    def write(self, results: Path, entries: Mapping[str, Entry], suite: str) -> None:
+        """Write the files below ``results / folder`` from the finished jobs, ``entries`` by role."""
+
+    @abstractmethod
+    def write_failure(self, results: Path, reason: str, suite: str) -> None:
+        """Write in their place that there is nothing to show, and why."""

@@ -1,0 +1,1 @@
+"""``bench refine``: a refined copy of a folder, in its own format."""

@@ -1,0 +1,253 @@
+"""Runs what is missing: resolves action keys as inputs appear, reuses what the store has, has the rest executed.
+
+A job moves from *waiting* (an input is missing) over *ready* (its action key is known) to *done* or *failed*. Two ready
+jobs with one action key are one piece of work. A failed job fails its dependants with its reason; nothing else stops. A
+record is written as soon as the last job of its cell ends, a product as soon as the last of its own does.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from bench.results.record import Record, write_record
+from bench.run import timings
+from bench.run.executors import Busy, Done, Executor, Failed, Progress, WorkOrder
+from bench.run.jobs.kinds import KINDS, WORK
+from bench.run.outputs.product import FOLDERS, Product
+from bench.run.plan.graph import Job, Plan, PlannedCell
+from bench.run.record import failed_record, record_of
+from bench.run.store import DiskFull, Entry, Store, digest_of
+
+BUSY_SECONDS = 0.5
+POLL_SECONDS = 0.2
+
+
+class Listener(Protocol):
+    """Who is told how a run goes (the terminal, a test)."""
+
+    def started(self, job: Job) -> None:
+        """A worker took the job."""
+
+    def progressed(self, job: Job, step: int, n_steps: int, loss: float) -> None:
+        """The job is alive."""
+
+    def finished(self, job: Job, made: bool) -> None:
+        """The job's result is in the store; ``made`` in this run."""
+
+    def failed(self, job: Job, reason: str, own: bool) -> None:
+        """The job failed: by its ``own`` fault, or because an input of it did."""
+
+    def recorded(self, record: Record) -> None:
+        """A cell has its record."""
+
+    def produced(self, product: Product) -> None:
+        """A product's files are written, or say why it has failed."""
+
+
+@dataclass
+class Outcome:
+    """What a run did.
+
+    ``made`` and ``failures`` are by recipe id; ``work_seconds`` is the workers' time in jobs other than *prepare*.
+    """
+
+    n_cells: int
+    records: list[Record] = field(default_factory=list)
+    made: dict[str, float] = field(default_factory=dict)
+    reused: set[str] = field(default_factory=set)
+    failures: dict[str, str] = field(default_factory=dict)
+    work_seconds: float = 0.0
+
+    @property
+    def complete(self) -> bool:
+        """Every cell has a score."""
+        return len(self.records) == self.n_cells and all(record.status == "ok" for record in self.records)
+
+
+def action_key(job: Job, inputs: dict[str, Entry]) -> str:
+    """The hash of all that determines a job's result, its inputs taken by content."""
+    return digest_of(KINDS[job.kind].action(job.spec, inputs))
+
+
+def resolve_cached(plan: Plan, store: Store) -> dict[str, Entry]:
+    """The jobs of a plan whose results are in the store, by recipe id (for the dry run; nothing is run)."""
+    entries: dict[str, Entry] = {}
+    for job in plan.jobs.values():
+        if all(needed in entries for _, needed in job.inputs):
+            entry = store.find(action_key(job, {role: entries[needed] for role, needed in job.inputs}))
+            if entry is not None:
+                entries[job.id] = entry
+    return entries
+
+
+class Runner:
+    """One run of a plan.
+
+    Parameters
+    ----------
+    results: the results folder. ``records`` and the folders of the products get their files there, and lose those of
+        cells and products that the plan does not have; ``failures`` gets the traceback of each failed job.
+    least_limit_seconds: any job may take so long without coming further, and 20 times its estimate if that is more.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        executor: Executor,
+        listener: Listener,
+        results: Path,
+        least_limit_seconds: float = timings.LEAST_LIMIT_SECONDS,
+    ) -> None:
+        self.plan, self.store, self.executor, self.listener = plan, store, executor, listener
+        self.results, self.records, self.failures = results, results / "records", results / "failures"
+        self._least_limit_seconds, self._factors = least_limit_seconds, timings.load(store.root)
+        self.entries: dict[str, Entry] = {}
+        self.outcome = Outcome(len(plan.cells))
+        self._missing = {job.id: len(job.inputs) for job in plan.jobs.values()}
+        self._ready: dict[str, float] = {job_id: 0.0 for job_id, n in self._missing.items() if n == 0}
+        self._keys: dict[str, str] = {}
+        self._running: dict[str, list[str]] = {}
+        self._rank = {job_id: position for position, job_id in enumerate(plan.jobs)}
+        self._open_cells = {planned.cell.id for planned in plan.cells}
+        self._cells_of: dict[str, list[PlannedCell]] = {}
+        for planned in plan.cells:
+            for job_id in planned.jobs.values():
+                self._cells_of.setdefault(job_id, []).append(planned)
+        self._open_products = set(range(len(plan.products)))
+        self._products_of: dict[str, list[int]] = {}
+        for number, product in enumerate(plan.products):
+            for job_id in set(product.jobs.values()):
+                self._products_of.setdefault(job_id, []).append(number)
+
+    def run(self) -> Outcome:
+        """Work until every job is done or failed.
+
+        Raises
+        ------
+        DiskFull: the store's disk is full; what is finished is kept.
+        """
+        self._remove_strangers()
+        while self._ready or self._running:
+            while self._dispatch():
+                pass
+            if self._ready or self._running:
+                for event in self.executor.events(POLL_SECONDS):
+                    self._handle(event)
+        return self.outcome
+
+    def _remove_strangers(self) -> None:
+        expected = {self.records / f"{planned.cell.id}.json" for planned in self.plan.cells}
+        expected |= {self.results / product.folder / file for product in self.plan.products for file in product.files}
+        folders = [self.results / folder for folder in FOLDERS]
+        for path in [*self.records.glob("*.json"), *(path for folder in folders for path in folder.glob("*"))]:
+            if path not in expected:
+                path.unlink()
+
+    def _dispatch(self) -> bool:
+        """Settle the ready jobs that need no work, start as many others as there are free workers.
+
+        True if a job was settled: its dependants may be ready now.
+        """
+        settled = False
+        now = time.monotonic()
+        for job_id in sorted(self._ready, key=self._rank.__getitem__):
+            job = self.plan.jobs[job_id]
+            inputs = {role: self.entries[needed] for role, needed in job.inputs}
+            if job_id not in self._keys:
+                self._keys[job_id] = action_key(job, inputs)
+                if (entry := self.store.find(self._keys[job_id])) is not None:
+                    del self._ready[job_id]
+                    self._finish(job, entry, made=False)
+                    settled = True
+                    continue
+            key = self._keys[job_id]
+            if key in self._running:
+                del self._ready[job_id]
+                self._running[key].append(job_id)
+            elif self.executor.n_free and self._ready[job_id] <= now:
+                del self._ready[job_id]
+                self._running[key] = [job_id]
+                limit = timings.limit(job, self._factors, self._least_limit_seconds)
+                self.executor.submit(WorkOrder(key, job.kind, job.spec, inputs, limit))
+                self.listener.started(job)
+        return settled
+
+    def _handle(self, event: Progress | Done | Busy | Failed) -> None:
+        job_ids = self._running[event.key] if isinstance(event, Progress) else self._running.pop(event.key)
+        first = self.plan.jobs[job_ids[0]]
+        match event:
+            case Progress():
+                self.listener.progressed(first, event.step, event.n_steps, event.loss)
+            case Busy():
+                self._ready.update(dict.fromkeys(job_ids, time.monotonic() + BUSY_SECONDS))
+            case Failed():
+                if event.fatal:
+                    raise DiskFull(event.reason)
+                self._keep_details(first, event)
+                for job_id in job_ids:
+                    self._fail(self.plan.jobs[job_id], event.reason, own=job_id == first.id)
+            case Done():
+                if event.made:
+                    seconds = event.entry.meta["seconds"]
+                    self.outcome.made[first.id] = seconds
+                    self.outcome.work_seconds += seconds if first.kind in WORK else 0.0
+                for job_id in job_ids:
+                    self._finish(self.plan.jobs[job_id], event.entry, made=event.made and job_id == first.id)
+
+    def _finish(self, job: Job, entry: Entry, made: bool) -> None:
+        self.entries[job.id] = entry
+        if not made:
+            self.outcome.reused.add(job.id)
+        self.listener.finished(job, made)
+        for dependant in self.plan.dependants[job.id]:
+            self._missing[dependant] -= 1
+            if self._missing[dependant] == 0 and dependant not in self.outcome.failures:
+                self._ready[dependant] = 0.0
+        for planned in self._cells_of.get(job.id, ()):
+            entries = {role: self.entries[needed] for role, needed in planned.jobs.items() if needed in self.entries}
+            if len(entries) == len(planned.jobs):
+                self._record(record_of(planned, entries, self.plan.suite.name))
+        for number in self._products_of.get(job.id, ()):
+            product = self.plan.products[number]
+            if number in self._open_products and all(needed in self.entries for needed in product.jobs.values()):
+                entries = {role: self.entries[needed] for role, needed in product.jobs.items()}
+                product.write(self.results, entries, self.plan.suite.name)
+                self._settle(number)
+
+    def _fail(self, job: Job, reason: str, own: bool) -> None:
+        if job.id in self.outcome.failures:
+            return
+        self.outcome.failures[job.id] = reason
+        self.listener.failed(job, reason, own)
+        if own:
+            reason = f"{job.label}: {reason}"
+        for planned in self._cells_of.get(job.id, ()):
+            self._record(failed_record(planned, reason, self.plan.suite.name))
+        for number in self._products_of.get(job.id, ()):
+            if number in self._open_products:
+                self.plan.products[number].write_failure(self.results, reason, self.plan.suite.name)
+                self._settle(number)
+        for dependant in self.plan.dependants[job.id]:
+            self._fail(self.plan.jobs[dependant], reason, own=False)
+
+    def _record(self, record: Record) -> None:
+        """Keep a cell's first record: a cell fails with the first of its jobs that does."""
+        if record.cell.id not in self._open_cells:
+            return
+        self._open_cells.remove(record.cell.id)
+        write_record(self.records, record)
+        self.outcome.records.append(record)
+        self.listener.recorded(record)
+
+    def _settle(self, number: int) -> None:
+        self._open_products.remove(number)
+        self.listener.produced(self.plan.products[number])
+
+    def _keep_details(self, job: Job, event: Failed) -> None:
+        if event.details:
+            self.failures.mkdir(parents=True, exist_ok=True)
+            (self.failures / f"{job.kind}-{job.id[:12]}.txt").write_text(f"{job.label}\n\n{event.details}")

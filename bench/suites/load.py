@@ -1,0 +1,181 @@
+"""Suite files: YAML → frozen, validated objects; a mistake is refused in one line.
+
+A suite is a list of tables; a table trains every arm alike (one pair, task, model, recipe and budget):
+
+.. code-block:: yaml
+
+    name: my-suite
+    title: What it answers, in a line
+    tables:
+      - pair: digits
+        task: classification
+        model: light_cnn            # optional: the task's default
+        recipe: strong              # strong (default) or plain
+        budget: light               # light (default), standard or paper
+        seeds: 5                    # task seeds
+        refiner_seeds: 1            # fits of each refiner; crossed with the task seeds
+        refiners: [histogram, "fda:beta=0.05"]
+        arms:
+          - refined                 # every refiner of the table
+          - {arm: refined_hybrid@50, refiners: [histogram]}
+          - "real@{5,10,20,40}"     # an arm for each number of labelled real images: a curve
+          - oracle
+        limits: {source_images: 1000}   # optional; also target_images, test_images
+        train_steps: 400            # optional: replaces the budget's
+        checkpoints: 5              # optional: what could be chosen by without labels, at five steps of each training
+        core_seconds: 300           # optional: what its jobs may cost on one CPU core; `plan` checks it
+        measures: true              # label preservation and domain gap of every refined set (docs/measures.md)
+        pictures: true              # strips of images for the page: refined ones, and predictions on test images
+
+``source`` is in every table, because gains are measured from it; so is ``source`` under the other recipe (DESIGN §5:
+weak baselines manufacture gains), as a table of its own where the suite has none.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, field_validator
+
+from bench.api import Frozen, Limits, UserError
+from bench.api.names import nearest, unknown
+from bench.results.files import write_atomically
+from bench.suites.arms import grid
+
+SUITES = Path(__file__).parent
+
+
+class ArmEntry(Frozen):
+    """An arm of a table, for all its refiners or for some."""
+
+    arm: str
+    refiners: tuple[str, ...] | None = None
+
+
+class TableEntry(Frozen):
+    """One table as the YAML file states it."""
+
+    pair: str
+    task: str
+    model: str = ""
+    recipe: Literal["strong", "plain"] = "strong"
+    budget: Literal["light", "standard", "paper"] = "light"
+    seeds: int = Field(5, ge=1, strict=True)
+    refiner_seeds: int = Field(1, ge=1, strict=True)
+    refiners: tuple[str, ...] = ()
+    arms: tuple[ArmEntry, ...]
+    limits: Limits = Limits()
+    train_steps: int | None = Field(default=None, ge=1, strict=True)
+    core_seconds: float | None = Field(default=None, gt=0)
+    checkpoints: int | None = Field(default=None, ge=2, strict=True)
+    measures: bool = Field(default=True, strict=True)
+    pictures: bool = Field(default=True, strict=True)
+
+    @field_validator("arms", mode="before")
+    @classmethod
+    def _names_are_entries(cls, arms: Any) -> Any:
+        if not isinstance(arms, list | tuple):
+            return arms
+        entries = [{"arm": arm} if isinstance(arm, str) else arm for arm in arms]
+        return [one for entry in entries for one in _each(entry)]
+
+
+def _each(entry: Any) -> list[Any]:
+    """The entries that one stands for: itself, or one for each arm of its grid."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("arm"), str):
+        return [entry]
+    return [{**entry, "arm": arm} for arm in grid(entry["arm"])]
+
+
+class Suite(Frozen):
+    """A suite file, validated but not yet resolved. Its results go to a folder of its name, beside the ``store``."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    title: str
+    tables: tuple[TableEntry, ...] = Field(min_length=1)
+
+    @field_validator("name")
+    @classmethod
+    def _leaves_the_store_alone(cls, name: str) -> str:
+        if name == "store":
+            raise ValueError("the results of a suite called 'store' would lie in the store")
+        return name
+
+
+def shipped() -> dict[str, Path]:
+    """The suites that ship, by name."""
+    return {path.stem: path for path in sorted(SUITES.glob("*.yaml"))}
+
+
+def load_suite(asked: str) -> Suite:
+    """Read a suite by shipped name or by path.
+
+    Raises
+    ------
+    UserError: no such suite; not YAML; an unknown key (with the nearest right one); a value of a wrong type or range.
+    """
+    path = shipped().get(asked, Path(asked))
+    if not path.is_file():
+        if path.suffix in (".yaml", ".yml"):
+            raise UserError(f"no suite file {asked}; shipped suites: {', '.join(shipped())}")
+        raise unknown("suite", asked, shipped())
+    try:
+        content = yaml.load(path.read_text(), _UniqueKeys)  # a SafeLoader
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"suite {path} is not readable as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise UserError(
+            f"suite {path}: found {type(content).__name__} at the top, expected keys name, title and tables"
+        )
+    try:
+        return Suite.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"suite {path}: {explain(error, Suite)}") from None
+
+
+MERGE_TAG = "tag:yaml.org,2002:merge"
+"""Of the key ``<<``, which takes over another mapping's keys and may be overridden."""
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Safe YAML in which a key that stands twice is an error; plain YAML keeps the last one and says nothing."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != MERGE_TAG]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            raise yaml.YAMLError(f"key {twice!r} stands twice in one mapping, line {node.start_mark.line + 1}")
+        return super().construct_mapping(node, deep)
+
+
+def save_suite(suite: Suite, path: Path) -> None:
+    """Write a suite as it was run (``--seeds`` applied) beside its results: running that file gives them again."""
+    content = suite.model_dump(mode="json", exclude_defaults=True)
+    write_atomically(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode())
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first problem of a validation in one line: where, what was found, what is allowed."""
+    first = error.errors()[0]
+    location = first["loc"]
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    if first["type"] == "extra_forbidden":
+        allowed = _fields_at(model, location[:-1])
+        key = str(location[-1])
+        return f"unknown key {where!r}{nearest(key, allowed)} Allowed: {', '.join(allowed)}."
+    if first["type"] == "missing":
+        return f"key {where!r} is missing"
+    found = repr(first["input"])
+    return f"{where}: {first['msg'].lower()}; found {found[:80]}"
+
+
+def _fields_at(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """Field names of the model that a validation location points into."""
+    for part in location:
+        if isinstance(part, str) and part in model.model_fields:
+            annotation: Any = model.model_fields[part].annotation
+            candidates = [annotation, *get_args(annotation)]
+            model = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+    return sorted(model.model_fields)

@@ -1,0 +1,53 @@
+"""The README and the pages say what is published; tests/docs/test_commands.py runs what is on them."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bench.report import write_report
+from bench.results.measurement import read_measurements
+from bench.results.record import read_records
+from bench.suites.load import load_suite
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "results" / "README.md"]
+"""Links of docs/ are checked where the site is built (tests/docs/test_commands.py)."""
+
+
+def test_links_between_pages_lead_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize(
+    ("block", "suites"), [("findings", ["quick"]), ("photographs", ["linemod", "camvid-jpeg88", "kitchen", "cards"])]
+)
+def test_the_readmes_findings_are_the_published_ones(block, suites):
+    index = (ROOT / "results" / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text()
+    shown = readme.partition(f"<!-- {block}:begin -->")[2].partition(f"<!-- {block}:end -->")[0].strip().splitlines()
+    published = []
+    for suite in suites:
+        rows = [
+            line for line in index.partition(f"## [{suite}]")[2].partition("\n## ")[0].splitlines() if line[:1] == "|"
+        ]
+        assert len(rows) >= 2 + len(load_suite(suite).tables)
+        published += rows if suite == suites[0] else rows[2:]
+    assert shown == published
+
+
+def test_published_leaderboards_are_what_their_records_say(tmp_path):
+    for suite in sorted(path.parent for path in (ROOT / "results").glob("*/records")):
+        shutil.copytree(suite, tmp_path / suite.name)
+        write_report(read_records(suite / "records"), tmp_path / suite.name, read_measurements(suite))
+        for name in ("leaderboard.md", "leaderboard.csv", "cells.csv", "leaderboard.html"):
+            assert (tmp_path / suite.name / name).read_bytes() == (suite / name).read_bytes(), f"{suite.name}/{name}"
+
+
+def test_the_refiner_of_the_readme_is_ten_lines():
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert "class Paler(Refiner)" in example  # tests/docs/test_commands.py checks its contract
+    assert len([line for line in example.splitlines() if line.strip()]) <= 10
