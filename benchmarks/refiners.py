@@ -10,11 +10,11 @@ would without us: scikit-image's ``match_histograms`` on float32 images (the sam
 Lab. They measure the target image anew in each call, which ours did in ``fit``: that is part of the ratio.
 Learned refiners have the networks of budget ``light``, hardly trained, and no rival.
 
-*Training*: ours is a round of :func:`bench.training.adversarial.play` with the losses of ``cyclegan``, checks and all. The rival
-is the step of the widely used PyTorch implementation as its structure is known, written bare: the same networks and
-losses, each generator called for one image at a time, the discriminators' losses propagated one after the other, plain
-Adam, the plain memory layout, no logging. Where there is a GPU both run there at the paper's width, ours with its mixed
-precision.
+*Training*: ours is a round of :func:`bench.training.adversarial.play` with the losses of ``cyclegan``, checks and all.
+The rival is the step of the widely used PyTorch implementation as its structure is known, written bare: the same
+networks and losses, each generator called for one image at a time, the discriminators' losses propagated one after the
+other, plain Adam, the plain memory layout, no logging. Where there is a GPU both run there at the paper's width, ours
+with its mixed precision.
 
 *Fitting*: seconds of processor time of a whole fit at budget ``light``; there is no rival.
 

@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 
 from bench import api  # noqa: E402
 from bench.api import imageset  # noqa: E402
-from bench.plugins.registry import RENDERED_PAIRS, Registry  # noqa: E402
+from bench.plugins.registry import Registry  # noqa: E402
 from bench.results.record import read_records  # noqa: E402
 
 CONTRACTS: tuple[tuple[Any, tuple[str, ...]], ...] = (
@@ -115,8 +115,9 @@ def generated() -> dict[str, str]:
         pages[f"refiners/{file.stem}.md"] = _refiner_page(cls, file, cost.get(file.stem, []))
     for file in sorted((ROOT / "tasks").glob("[a-z]*.py")):
         pages[f"tasks/{file.stem}.md"] = _task_page(registry.get(api.Task, file.stem), file)
-    for name in RENDERED_PAIRS:
-        file = ROOT / "bench" / "data" / "render" / f"{name}.py"
+    for name in registry.names(api.Pair):
+        if not (file := ROOT / "pairs" / "rendered" / f"{name}.py").is_file():
+            continue
         pages[f"pairs/{name}.md"] = _pair_page(registry.pair(name)[0], file)
     return pages
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
+from bench.api.errors import UserError
 from bench.api.imageset import ImageSet
 from bench.api.terms import Fit, Frozen, Limits
 
@@ -61,6 +64,7 @@ class Pair(ABC):
     redistributable: whether published pages may show its images.
     tuned: which of the benchmark's defaults were chosen with this pair's target labels in sight, in sentences for its
         pages; empty where nothing is claimed.
+    looks: in which the pair can draw more images than it holds (``bench data render``); none for most pairs.
     downloads: names of the public sets that it reads, to be fetched before it is used (``bench data fetch``).
     Params: pydantic model of the options: ``linemod:held_out_classes=cat+duck`` in a suite sets one of them.
     alias: what tables call the pair in place of its name and options, where these are long.
@@ -83,6 +87,7 @@ class Pair(ABC):
     stand_in: ClassVar[bool] = False
     redistributable: ClassVar[bool] = False
     tuned: ClassVar[str] = ""
+    looks: ClassVar[tuple[str, ...]] = ()
     downloads: tuple[str, ...] = ()
     licence: ClassVar[str]
     citation: ClassVar[str]
@@ -106,6 +111,25 @@ class Pair(ABC):
     @abstractmethod
     def target(self, size: tuple[int, int], fit: Fit, limits: Limits) -> TargetSplits:
         """Read the real side; see :class:`TargetSplits` for what is at which size."""
+
+    def render(
+        self,
+        out: Path,
+        n_images: int,
+        *,
+        looks: tuple[str, ...],
+        size: tuple[int, int] | None = None,
+        layout_gap: float = 0.0,
+        processes: int = 1,
+        progress: Callable[[int, int], None] = lambda n_done, n_all: None,
+    ) -> None:
+        """Draw ``n_images`` images with labels into ``out``, in each of ``looks``; goes on where it stopped.
+
+        Raises
+        ------
+        UserError: the pair has no ``looks``.
+        """
+        raise UserError(f"pair {self.name!r} has no renderer")
 
     def describe(self, budget: str) -> list[str]:
         """Lines that a run prints before it begins: what was found in a user's folders. Nothing for other pairs."""

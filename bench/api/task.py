@@ -77,7 +77,8 @@ class ModelSpec:
 class ModelParams(Frozen):
     """Options after a model's name: ``tf_efficientnet_lite0:pretrained=bundled``.
 
-    ``pretrained`` is ``none``, ``bundled`` (:mod:`bench.training.weights`), or the path of a ``.safetensors`` or ``.pth`` file.
+    ``pretrained`` is ``none``, ``bundled`` (:mod:`bench.training.weights`), or the path of a ``.safetensors`` or
+    ``.pth`` file.
     """
 
     pretrained: str = "none"

@@ -1,8 +1,8 @@
 """Records against what their data, statistics and predictions give here and now.
 
 *data*      the splits of every pair, taken from the store or prepared anew, have the digest that the records state,
-            and the action keys of trainings that need no refiner (:mod:`bench.run.jobs.train`) follow from them: pixels,
-            labels, recipe, optimiser, steps, order of the labelled images
+            and the action keys of trainings that need no refiner (:mod:`bench.run.jobs.train`) follow from them:
+            pixels, labels, recipe, optimiser, steps, order of the labelled images
 *scores*    of randomly drawn cells: the task computes metrics and contributions again from the recorded statistics;
             where the store has the very predictions, statistics are computed again from those and the labels
 """

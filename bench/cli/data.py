@@ -51,7 +51,7 @@ def export(
 
     registry = Registry(plugin or ())
     offer([registry.pair(pair)[0]], make_console())
-    counts = export_pair(registry, pair, task, out)
+    counts = export_pair(registry.pair(pair)[0], task, lambda name: registry.task(name)[0].fit, out)
     for split, n_images in counts.items():
         print(f"{out / split}: {n_images} images")
 
@@ -69,12 +69,17 @@ def render(
     """Render more, or larger, images of a rendered pair. Labels included; needs the extra `render`."""
     from rich.progress import Progress
 
-    from pairs.rendered.driver import render as render_images
-    from pairs.rendered.scene import LOOKS
+    from bench.api import Pair
+    from bench.plugins.registry import Registry
 
-    looks = tuple(known for known in LOOKS if known in (look or LOOKS))
-    if wrong := sorted(set(look or ()) - set(LOOKS)):
-        raise UserError(f"no look {wrong[0]!r}; allowed: {', '.join(LOOKS)}")
+    registry = Registry()
+    drawn, _ = registry.pair(pair)
+    if not drawn.looks:
+        able = ", ".join(name for name in registry.names(Pair) if registry.get(Pair, name).looks)
+        raise UserError(f"no renderer for the pair {pair!r}; rendered pairs: {able}")
+    looks = tuple(known for known in drawn.looks if known in (look or drawn.looks))
+    if wrong := sorted(set(look or ()) - set(drawn.looks)):
+        raise UserError(f"no look {wrong[0]!r}; allowed: {', '.join(drawn.looks)}")
     one_thread_each()
     bars = Progress(console=make_console())
     bar = bars.add_task(f"render {pair}", total=n)
@@ -84,8 +89,7 @@ def render(
         bars.update(bar, completed=n_done)
 
     try:
-        render_images(
-            pair,
+        drawn.render(
             out,
             n,
             size=None if size is None else _pixels(size),

@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from bench.api import Limits, UserError
+from bench.api import Fit, Limits, Pair, UserError
 from bench.api.names import unknown
-from bench.plugins.registry import Registry
 
 
-def export_pair(registry: Registry, pair_name: str, task_name: str | None, out: Path) -> dict[str, int]:
+def export_pair(pair: Pair, task_name: str | None, fit_of: Callable[[str], Fit], out: Path) -> dict[str, int]:
     """Write ``source_train``, ``source_val`` and ``target_train`` as ``out/SPLIT/000000.png`` …; returns their counts.
 
-    Test images and target labels are never written.
+    Test images and target labels are never written. ``fit_of`` says how a task fits images to its working size.
 
     Raises
     ------
-    UserError: ``out`` exists, an unknown pair or task, or several tasks and none named.
+    UserError: ``out`` exists, an unknown task, or several tasks and none named.
     """
     if out.exists():
         raise UserError(f"--out {out} exists already; name a new folder")
-    pair, _ = registry.pair(pair_name)
     if task_name is None and len(pair.tasks) > 1:
         raise UserError(
-            f"pair {pair_name!r} serves several tasks: name one with --task: {', '.join(sorted(pair.tasks))}"
+            f"pair {pair.name!r} serves several tasks: name one with --task: {', '.join(sorted(pair.tasks))}"
         )
     chosen = task_name or next(iter(pair.tasks))
     if chosen not in pair.tasks:
-        raise unknown("task", chosen, pair.tasks, f" of pair {pair_name!r}")
+        raise unknown("task", chosen, pair.tasks, f" of pair {pair.name!r}")
     size = pair.size(chosen, "light")
-    fit = registry.task(chosen)[0].fit
+    fit = fit_of(chosen)
     source, target = pair.source(size, fit, Limits()), pair.target(size, fit, Limits())
     counts = {}
     for split, images in (("source_train", source.train), ("source_val", source.val), ("target_train", target.train)):

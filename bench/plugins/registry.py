@@ -1,10 +1,11 @@
 """Finds refiners, tasks and pairs: built in, in installed packages (entry points), or in a file.
 
-Built-in refiners and tasks are files of the packages ``refiners`` and ``tasks``; a file's name is the plug-in's name,
-so names are known without importing anything. Installed packages register under the entry-point groups
-``bench.refiners``, ``bench.tasks`` and ``bench.pairs``. ``--plugin FILE`` adds every plug-in class that a file
-defines. A plug-in that cannot be imported is listed with its reason and how to install what it lacks, and stops nothing
-else. An installed package states its dependencies in its metadata, a file in a comment block (PEP 723):
+Built-in refiners, tasks and pairs are files of the packages ``refiners``, ``tasks`` and ``pairs``; a file's name is the
+plug-in's name (with ``-`` for ``_`` in pairs), so names are known without importing anything. Installed packages
+register under the entry-point groups ``bench.refiners``, ``bench.tasks`` and ``bench.pairs``. ``--plugin FILE`` adds
+every plug-in class that a file defines. A plug-in that cannot be imported is listed with its reason and how to install
+what it lacks, and stops nothing else. An installed package states its dependencies in its metadata, a file in a comment
+block (PEP 723):
 
     # /// script
     # dependencies = ["PyWavelets>=1.5"]
@@ -34,14 +35,8 @@ from bench.api.names import nearest, split_variant, unknown
 from bench.data.folders import folder_digest
 from bench.plugins.sources import content_digest, import_failure, source_digest, stated_dependencies
 
-PLACED_PAIRS = ("gta5-cityscapes", "synthia-cityscapes", "vkitti-kitti", "hypersim-nyu", "groceries", "linemod-bop")
-RENDERED_PAIRS = ("objects", "street", "indoor", "vending")
-BUILT_IN_PAIRS = {
-    "digits": "pairs.digits",
-    "own": "bench.data.own.pair",
-    **dict.fromkeys(PLACED_PAIRS, "pairs.placed"),
-    **{name: f"pairs.{name}" for name in (*RENDERED_PAIRS, "linemod", "camvid", "kitchen", "cards")},
-}
+HARNESS_PAIRS = {"own": "bench.data.own.pair"}
+"""A user's own folders are the harness's business, and the only pair outside ``pairs``."""
 
 Plugin = TypeVar("Plugin", Refiner, Task, Pair)
 
@@ -85,10 +80,11 @@ class Registry:
         self._packages: dict[tuple[type, str], str] = {}
         self._loaders: dict[type, dict[str, Callable[[], type]]] = {Refiner: {}, Task: {}, Pair: {}}
         base: Any
-        for base, package in ((Refiner, "refiners"), (Task, "tasks")):
-            for name in _modules(package):
-                self._loaders[base][name] = _loader(base, f"{package}.{name}", name)
-        for name, module in BUILT_IN_PAIRS.items():
+        for base, package in ((Refiner, "refiners"), (Task, "tasks"), (Pair, "pairs")):
+            for stem in _modules(package):
+                name = stem.replace("_", "-") if base is Pair else stem
+                self._loaders[base][name] = _loader(base, f"{package}.{stem}", name)
+        for name, module in HARNESS_PAIRS.items():
             self._loaders[Pair][name] = _loader(Pair, module, name)
         for kind, group in ((Refiner, "bench.refiners"), (Task, "bench.tasks"), (Pair, "bench.pairs")):
             for point in importlib.metadata.entry_points(group=group):

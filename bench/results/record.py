@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from bench.api import UserError
 from bench.results.cost import Cost
@@ -136,15 +136,15 @@ class Record(Strict):
     pair: PairInfo | None = None
     metrics: tuple[MetricInfo, ...] = ()
     contributions: Array | None = None
-    per_image: dict[str, Array] = {}
+    per_image: dict[str, Array] = Field(default_factory=dict)
     groups: Array | None = None
-    seeds: dict[str, int] = {}
-    digests: dict[str, str] = {}
+    seeds: dict[str, int] = Field(default_factory=dict)
+    digests: dict[str, str] = Field(default_factory=dict)
     """``training`` (action key of the training: equal for cells that share one), ``weights``, ``test``."""
-    versions: dict[str, str] = {}
-    environment: dict[str, str] = {}
+    versions: dict[str, str] = Field(default_factory=dict)
+    environment: dict[str, str] = Field(default_factory=dict)
     cost: Cost = Cost()
-    training: dict[str, Any] = {}
+    training: dict[str, Any] = Field(default_factory=dict)
     """``steps``, ``batch_size``, ``real_fraction``, ``n_images`` by stream, ``final_loss``, ``loss_curve``."""
     selection: Selection | None = None
 

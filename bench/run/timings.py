@@ -1,7 +1,7 @@
 """How long jobs took on this machine, relative to their prior estimates: what makes the next dry run believable.
 
-``timings.json`` in the store's root maps a job's signature (:attr:`bench.run.plan.graph.Job.signature`) to measured ÷ prior
-seconds. It steers estimates only, never results.
+``timings.json`` in the store's root maps a job's signature (:attr:`bench.run.plan.graph.Job.signature`) to measured ÷
+prior seconds. It steers estimates only, never results.
 """
 
 from __future__ import annotations

@@ -47,8 +47,8 @@ def own_suite(
 
     Parameters
     ----------
-    options: those of the pair (:class:`bench.data.own.pair.OwnParams`) as text; folders are made absolute, so that the saved
-        suite runs from anywhere.
+    options: those of the pair (:class:`bench.data.own.pair.OwnParams`) as text; folders are made absolute, so that the
+        saved suite runs from anywhere.
 
     Raises
     ------

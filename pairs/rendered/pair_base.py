@@ -20,7 +20,7 @@ from bench.api.terms import Fit
 from bench.data import fitting
 from bench.data.fitting import Size
 from pairs.rendered.packed import MANIFEST, read_manifest, read_split
-from pairs.rendered.scene import Generator
+from pairs.rendered.scene import LOOKS, Generator
 
 SETS = Path(__file__).parents[1] / "embedded"
 TARGET_LOOK = "_in_target_look"
@@ -39,6 +39,7 @@ class RenderedPair(Pair):
     generator: ClassVar[type[Generator]]
     folder: ClassVar[Path]
     stand_in = True
+    looks = LOOKS
     redistributable = True
     licence = "Apache-2.0, rendered by this project"
     citation = "Rendered with Mitsuba 3: W. Jakob et al., https://mitsuba-renderer.org, 2022."
@@ -95,6 +96,31 @@ class RenderedPair(Pair):
         """Read the stand-in target; all of ``target_train`` has labels for the arms that may use them."""
         train = self._set("target_train", size, fit, limits)
         return TargetSplits(train, np.arange(train.n_images), self._set("target_test", size, fit, limits))
+
+    def render(
+        self,
+        out: Path,
+        n_images: int,
+        *,
+        looks: tuple[str, ...] = LOOKS,
+        size: Size | None = None,
+        layout_gap: float = 0.0,
+        processes: int = 1,
+        progress: Callable[[int, int], None] = lambda n_done, n_all: None,
+    ) -> None:
+        """Draw images with :mod:`.driver`; needs the extra ``render``."""
+        from pairs.rendered.driver import render
+
+        render(
+            self.name,
+            out,
+            n_images,
+            size=size,
+            looks=tuple(look for look in LOOKS if look in looks),
+            layout_gap=layout_gap,
+            processes=processes,
+            progress=progress,
+        )
 
     @classmethod
     def has_target_look(cls) -> bool:

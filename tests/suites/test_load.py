@@ -1,8 +1,8 @@
 import pytest
 
-from bench.api import UserError
+from bench.api import Pair, UserError
 from bench.api.names import split_variant
-from bench.plugins.registry import PLACED_PAIRS
+from bench.data.sets.pair_base import PlacedPair
 from bench.suites.arms import Arm
 from bench.suites.load import Suite, load_suite, save_suite, shipped
 from bench.suites.narrow import narrowed, with_refiners
@@ -34,7 +34,7 @@ def test_every_shipped_suite_resolves(registry, monkeypatch, tmp_path):
     monkeypatch.setenv("REALGAIN_DATA", str(tmp_path))
     for name in shipped():
         suite = load_suite(name)
-        if {split_variant(table.pair)[0] for table in suite.tables} & set(PLACED_PAIRS):
+        if any(issubclass(registry.get(Pair, split_variant(table.pair)[0]), PlacedPair) for table in suite.tables):
             with pytest.raises(
                 UserError, match="is no folder; put it there"
             ):  # tests/data/sets/test_sets.py puts it there

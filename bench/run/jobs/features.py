@@ -1,6 +1,6 @@
 """*features*: what the domain-gap measures need of one set of images, computed once and shared by all of them.
 
-    features.npy    (n, 1280) float32   pooled features of the bundled ImageNet encoder (bench.training.weights), eval mode
+    features.npy    (n, 1280) float32   pooled features of the bundled ImageNet encoder, eval mode
     colours.npy     (3, 256) float64    densities of L*, a*, b* over all pixels (bench.metrics.domain_gap)
     spectrum.npy    (n_bands,) float64  mean log power of the luminance by spatial frequency
     rows.npy        (n,) int64          rows of the split, in the order of the features

@@ -54,8 +54,8 @@ JUDGES = {
     "source": f"`source` under the recipe `strong`, task seed 0: no real label is lent to training, so {CONFOUNDED}",
 }
 REFERENCES = {
-    "oracle_style": "the same scenes drawn as the target is",
-    "identity": "the same scenes unrefined",
+    "target_look": "the same scenes drawn as the target is",
+    "unrefined": "the same scenes unrefined",
 }
 
 
@@ -63,7 +63,7 @@ class Spec(Frozen):
     """Whose scores are compared with what, how to read them, and which labels of the pair have ``outlines``."""
 
     judge: Literal["oracle", "source"]
-    reference: Literal["oracle_style", "identity"]
+    reference: Literal["target_look", "unrefined"]
     metric: str
     higher_is_better: bool
     unit: str

@@ -120,7 +120,7 @@ class TableProducts:
         jobs["judged"] = self._judged(jobs["train"], "refined", refined)
         spec = label_preservation.Spec(
             judge=arm,
-            reference="oracle_style" if has_look else "identity",
+            reference="target_look" if has_look else "unrefined",
             metric=metric.name,
             higher_is_better=metric.higher_is_better,
             unit=metric.unit,

@@ -5,7 +5,7 @@
                The fit is kept in the store with its checkpoints: a killed one goes on, a finished one is not done again
     2. refine  every image by itself at native size; networks in overlapping tiles where it has more than
                :data:`TILE_PX`² pixels. Files keep their names and kind (JPEG at quality 95)
-    3. labels  all other files are copied; with a size, they are rescaled (:mod:`bench.run.refine_folder.rescale_labels`)
+    3. labels  all other files are copied; with a size, they are rescaled (:mod:`.rescale_labels`)
 
 ``OUT/realgain.json`` says what was done, and holds the SHA-256 of every image when all is there. Until then the same
 command goes on where it was; each file appears whole or not at all. The input is never written to.

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import placed_sets
-from bench.api import Limits, UserError
+from bench.api import Limits, Pair, UserError
 from bench.api.errors import DataError
 from bench.data import image_files as pictures
 from bench.data.formats.bop import allocentric, quaternion_of
@@ -13,13 +13,15 @@ from bench.data.listing import working_set
 from bench.data.sets import SETS, check_layout, set_module, splits_of
 from bench.data.sets.check import check_set
 from bench.data.sets.classes import CLASSES
-from bench.plugins.registry import PLACED_PAIRS, Registry
+from bench.data.sets.pair_base import PlacedPair
+from bench.plugins.registry import Registry
 from bench.run.plan import make_plan
 from bench.suites.load import Suite, load_suite
 from bench.suites.resolve import resolve
 from toy_runs import InlineRun
 
 REGISTRY = Registry()
+PLACED_PAIRS = [name for name in REGISTRY.names(Pair) if issubclass(REGISTRY.get(Pair, name), PlacedPair)]
 WRITERS = {name: name.replace("-", "_") if module == "bop" else module for name, module in SETS.items()}
 
 COUNTS = {

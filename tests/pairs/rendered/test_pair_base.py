@@ -1,17 +1,16 @@
 """Rendered pairs: splits at any working size from a packed set, and what ships against a new render."""
 
-import inspect
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bench.api import Limits
+from bench.api import Limits, Pair
 from bench.api.errors import DataError
 from bench.api.imageset import ImageSet, array_digest
-from bench.data import embedded
 from bench.data.contact_sheet import contact_sheet, preview
+from bench.plugins.registry import Registry
 from pairs.rendered import driver
 from pairs.rendered.objects import Objects
 from pairs.rendered.packed import MANIFEST, PackedSplit, read_split, write_manifest, write_split
@@ -175,11 +174,8 @@ def test_a_preview_draws_a_line_for_each_label(pair: RenderedPair, tmp_path: Pat
 
 # ------------------------------------------------------------------------------------------- what ships
 
-SHIPPED = [
-    cls
-    for cls in vars(embedded).values()
-    if inspect.isclass(cls) and issubclass(cls, RenderedPair) and cls is not RenderedPair
-]
+REGISTRY = Registry()
+SHIPPED = [cls for name in REGISTRY.names(Pair) if issubclass(cls := REGISTRY.get(Pair, name), RenderedPair)]
 
 
 @pytest.fixture(params=SHIPPED, ids=lambda cls: cls.name)
