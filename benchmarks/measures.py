@@ -5,7 +5,7 @@
 runs one table of eight refiners by ``python -m bench run``, or goes on with it where ``--store`` has been used before,
 and adds up what each job says of its own seconds: *features, domain_gap, judge* and *label_preservation* against
 *prepare, fit, refine, train, adapt* and *score*. Jobs of both kinds run side by side on the same workers, so a busy
-machine slows both. Printed: seconds and number of jobs by kind, and the ratio. DESIGN asks for 25 % at most.
+machine slows both. Printed: seconds and number of jobs by kind, and the ratio. At most 25 % is wanted.
 """
 
 from __future__ import annotations

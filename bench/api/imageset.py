@@ -1,7 +1,7 @@
 """Labelled and unlabelled image sets as columns.
 
 An :class:`ImageSet` is a bundle of equally long columns, one array each, never a list of sample objects.
-Columns come in three kinds (DESIGN §4):
+Columns come in three kinds (docs/design.md, Data):
 
 * *inputs*, what a model may see at test time: ``image`` ``(N, H, W, 3)`` uint8 RGB, ``sensor_depth_m``;
 * *labels*, what it must predict: ``class_id``, ``foreground``, ``mask`` …;

@@ -1,4 +1,4 @@
-"""The questions that a leaderboard is asked (DESIGN §1), each with its answer of one table in a sentence or two.
+"""The questions that a leaderboard is asked (docs/design.md), each with its answer of one table in a sentence or two.
 
 The first four answers are about one row, the ranked refiner of the headline. What a table does not know is said, with
 what would tell: no question stays without an answer.

@@ -2,7 +2,8 @@
 
 Numbers are in the metric's printed unit (accuracy in %). A gain is a row minus the baseline, paired by task seed and
 signed so that + is better; a row's refiner seeds are averaged within each task seed first. Two baselines: ``source`` of
-the table's own recipe, and ``source`` of recipe ``strong`` (DESIGN §5), which are the same row in the strong table.
+the table's own recipe, and ``source`` of recipe ``strong``, which are the same row in the strong table
+(docs/design.md, Arms).
 
 Rows stand in three blocks. *Ranked*: no target labels, at least three task seeds, no cell failed or missing; equal
 scores share a rank. *Labelled*: rows trained on labelled target images, by number of labels, then score. *Unranked*:
@@ -31,7 +32,7 @@ from bench.results.measurement import Measurement
 from bench.suites.arms import REFINED, Arm
 
 MIN_SEEDS = 3
-"""Task seeds that a ranked row needs (DESIGN §8)."""
+"""Task seeds that a ranked row needs (docs/design.md, Statistics)."""
 COSTS = (
     "fit_seconds",
     "refine_seconds",

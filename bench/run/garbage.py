@@ -1,7 +1,7 @@
 """What the store holds and no suite refers to: results of old code, of dropped refiners, of data that changed.
 
-Suites are all that ship, and every ``suite.yaml`` in the folders beside the store (DESIGN §4): one that was run has to
-resolve, one that ships may stand on data that are not here. A suite refers to an entry if its plan, resolved on what is
+Suites are all that ship, and every ``suite.yaml`` in the folders beside the store: one that was run has to resolve, one
+that ships may stand on data that are not here. A suite refers to an entry if its plan, resolved on what is
 cached, names it. The rest can be made again, and is only ever removed whole, under its lock: an entry that a run is
 using at this moment stays.
 """

@@ -1,4 +1,6 @@
-"""Paired gains, their intervals and the tests behind the word *resolved* (DESIGN §8). NumPy and SciPy, pure functions.
+"""Paired gains, their intervals and the tests behind the word *resolved* (docs/design.md, Statistics).
+
+NumPy and SciPy, pure functions.
 
 Layout. ``(S, M)``: one row a task seed, one column a test image; the mean of a row is the score of that seed
 (``Task.contributions``). Scores and gains keep the caller's unit; the caller has signed them so that + is better.

@@ -1,4 +1,4 @@
-"""The arms of DESIGN §5: how a training set is composed. One grammar for suites, plans, records and reports.
+"""The arms (docs/design.md): how a training set is composed. One grammar for suites, plans, records and reports.
 
 source, refined, source_refined, source@2N, end_to_end, oracle, adabn
 real@K, hybrid@K, refined_hybrid@K       K labelled real images; the hybrids also as hybrid@K:finetune
@@ -35,7 +35,7 @@ def grid(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Arm:
-    """How a training set is composed (DESIGN §5): ``kind``, number of labelled real images, order of training.
+    """How a training set is composed: ``kind``, number of labelled real images, order of training.
 
     ``finetune`` trains on the synthetic part first and on the real part afterwards, half of the steps each, instead of
     mixing both in every batch.

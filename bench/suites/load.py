@@ -27,8 +27,8 @@ A suite is a list of tables; a table trains every arm alike (one pair, task, mod
         measures: true              # label preservation and domain gap of every refined set (docs/measures.md)
         pictures: true              # strips of images for the page: refined ones, and predictions on test images
 
-``source`` is in every table, because gains are measured from it; so is ``source`` under the other recipe (DESIGN §5:
-weak baselines manufacture gains), as a table of its own where the suite has none.
+``source`` is in every table, because gains are measured from it; so is ``source`` under the other recipe, because weak
+baselines manufacture gains (docs/design.md, Arms); it is a table of its own where the suite has none.
 """
 
 from __future__ import annotations

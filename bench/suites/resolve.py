@@ -1,7 +1,7 @@
 """Suite → resolved suite: every name looked up and every arm checked against its pair, before anything is made.
 
 What cannot be served is refused in one line that names both sides. ``source`` is added under the other recipe wherever
-the suite has no such table (DESIGN §5).
+the suite has no such table (docs/design.md, Arms).
 """
 
 from __future__ import annotations

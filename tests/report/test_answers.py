@@ -1,4 +1,4 @@
-"""The questions of DESIGN §1 and their answers: each from numbers of its own table, on every page."""
+"""The questions of docs/design.md and their answers: each from numbers of its own table, on every page."""
 
 from __future__ import annotations
 

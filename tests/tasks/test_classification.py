@@ -72,7 +72,7 @@ def test_weights_are_drawn_from_the_generator_alone(model: str) -> None:
 
 
 def test_each_network_sees_the_range_it_expects() -> None:
-    """PixelDA's tower sees −1..1 (papers §1.4), a timm network its own mean and standard deviation."""
+    """PixelDA's tower sees −1..1 , a timm network its own mean and standard deviation."""
     network = ImageClassifier(torch.nn.Identity(), 3, (0.5, 0.25, 0.0), (0.5, 0.25, 1.0))
     image = torch.tensor([0.0, 0.5, 1.0]).view(1, 3, 1, 1)
     assert network({"image": image}).flatten().tolist() == [-1, 1, 1]

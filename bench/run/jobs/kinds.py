@@ -1,4 +1,4 @@
-"""The kinds of job, one module each (DESIGN §7).
+"""The kinds of job, one module each (docs/design.md, Jobs).
 
 *prepare, fit, refine, train, adapt* and *score* make scores; *features, domain_gap, judge* and *label_preservation*
 measure refined sets; *select* watches checkpoints; *gallery* draws pictures.

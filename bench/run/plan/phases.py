@@ -12,7 +12,7 @@ REAL_FRACTION = 0.5
 
 
 def phases_of(arm: Arm, steps: int) -> tuple[PhaseSpec, ...]:
-    """How an arm fills its batches over ``steps`` steps (DESIGN §5)."""
+    """How an arm fills its batches over ``steps`` steps (docs/design.md, Arms)."""
     real = StreamSpec(pool="labelled", fraction=REAL_FRACTION, k=arm.k)
     only_real = StreamSpec(pool="labelled", fraction=1.0, k=arm.k)
     rendered: Pool = "refined" if arm.has_refiner else "source"

@@ -214,7 +214,7 @@ def test_the_bundled_weights_are_in_ssdlites_encoder() -> None:
 
 
 def count_pvanet(n_classes: int) -> dict[str, int]:
-    """Parameters from the layer table alone (papers §6.2); a norm has 2 a channel, C.ReLU's n → 2n has 4 n."""
+    """Parameters from the layer table alone ; a norm has 2 a channel, C.ReLU's n → 2n has 4 n."""
 
     def norm(n: int) -> int:
         return 2 * n

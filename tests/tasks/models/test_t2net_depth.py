@@ -14,7 +14,7 @@ def n_parameters(network: nn.Module) -> int:
 
 
 def by_hand(n: int) -> int:
-    """Parameters of the paper's network (papers §3.2) of width ``n``, layer by layer."""
+    """Parameters of the paper's network  of width ``n``, layer by layer."""
 
     def conv(n_in: int, n_out: int, side: int = 3) -> int:
         return side * side * n_in * n_out + 2 * n_out  # no bias; batch norm's scale and shift
