@@ -9,7 +9,7 @@ from toy_runs import InlineRun, toy_suite
 
 def test_exported_images_scored_as_precomputed_are_the_source(tmp_path, registry):
     """The round trip of an outside tool that changes nothing: it lands on the source's own training."""
-    counts = export_pair(registry, "toy", None, tmp_path / "png")
+    counts = export_pair(registry.pair("toy")[0], None, lambda name: registry.task(name)[0].fit, tmp_path / "png")
     assert counts == {"source_train": 96, "source_val": 12, "target_train": 60}
     suite = toy_suite(arms=["refined"], refiners=[f"precomputed:folder={tmp_path / 'png'}"], seeds=1)
     run = InlineRun(suite, tmp_path / "run", registry)
@@ -23,12 +23,12 @@ def test_exported_images_scored_as_precomputed_are_the_source(tmp_path, registry
 
 
 def test_nothing_of_the_test_set_is_exported(tmp_path, registry):
-    export_pair(registry, "toy", "classification", tmp_path / "png")
+    export_pair(registry.pair("toy")[0], "classification", lambda name: registry.task(name)[0].fit, tmp_path / "png")
     assert {path.name for path in (tmp_path / "png").iterdir()} == {"source_train", "source_val", "target_train"}
 
 
 def test_wrong_requests_are_one_line(tmp_path, registry):
     with pytest.raises(UserError, match="exists already"):
-        export_pair(registry, "toy", None, tmp_path)
+        export_pair(registry.pair("toy")[0], None, lambda name: registry.task(name)[0].fit, tmp_path)
     with pytest.raises(UserError, match="no task 'clasification' of pair 'toy'; did you mean 'classification'"):
-        export_pair(registry, "toy", "clasification", tmp_path / "png")
+        export_pair(registry.pair("toy")[0], "clasification", lambda name: registry.task(name)[0].fit, tmp_path / "png")

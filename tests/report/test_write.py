@@ -229,7 +229,7 @@ def test_a_report_never_imports_torch(quick_records, tmp_path):
 import sys, pathlib
 from bench.results.record import read_records
 from bench.report import write_report
-from bench.report import columns, frame, html, leaderboard, markdown, tables, terminal, words
+from bench.report import columns, csv_files, frame, headline, html, leaderboard, markdown, notes, terminal
 from rich.console import Console
 folder = pathlib.Path({str(tmp_path)!r})
 records = read_records(folder / "records")

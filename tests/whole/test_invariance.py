@@ -75,7 +75,7 @@ def test_with_equal_seeds_it_gives_equal_numbers(tmp_path, twins, monkeypatch):
     def nameless(*names):
         return seed_from(names[0], *names[2:]) if names[0] == "fit" else seed_from(*names)
 
-    monkeypatch.setattr(bench.plan.table, "seed_from", nameless)
+    monkeypatch.setattr(bench.run.plan.cells, "seed_from", nameless)
     twice, again = run_twins(tmp_path, twins)
     for column in ("score", "training_digest", "weights_digest"):
         assert list(twice[column]) == list(again[column])

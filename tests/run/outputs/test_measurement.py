@@ -112,7 +112,7 @@ def test_the_judge_is_the_oracle_and_without_target_labels_the_source_which_is_s
     run = run_inline(toy_suite(**MEASURED, arms=["refined"], refiners=["darker"]))
     kept = next(m for m in read_measurements(run.results) if m.kind == "label_preservation")
     assert kept.about["judge"].startswith("`oracle`")
-    assert kept.about["reference"].startswith("identity")
+    assert kept.about["reference"].startswith("unrefined")
     unlabelled = run_inline(toy_suite(**MEASURED, pair="toy_unlabelled", arms=["refined"], refiners=["darker"]))
     kept = next(m for m in read_measurements(unlabelled.results) if m.kind == "label_preservation")
     assert "confounded by realism" in kept.about["judge"]
