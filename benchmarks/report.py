@@ -80,7 +80,7 @@ def write_records(folder: Path, n_records: int, n_images: int) -> None:
                     cost=cost,
                     training={"steps": 600, "batch_size": 64, "loss_curve": [[i, 1.0] for i in range(60)]},
                 )
-                write_record(folder / "records", record)
+                write_record(folder, record)
 
 
 def timed(*arguments: str) -> tuple[float, float]:

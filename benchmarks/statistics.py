@@ -47,7 +47,7 @@ def main() -> None:
         results = Path(folder)
         n_written = write_records(results / "records", asked.records, asked.images)
         print(f"{n_written:,} records of {asked.images:,} test images")
-        records = timed("read", lambda: read_records(results / "records"))
+        records = timed("read", lambda: read_records(results))
         frame = timed("frame", lambda: cell_frame(records))
         timed("statistics", lambda: leaderboard(frame))
         timed("frame, statistics and report", lambda: write_report(records, results, figures=False))

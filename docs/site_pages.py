@@ -269,8 +269,8 @@ def _cell(text: str) -> str:
 def _recorded_cost() -> dict[str, list[str]]:
     """Table rows by refiner: medians over the published records of each (suite, pair, variant)."""
     seconds: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
-    for folder in sorted((ROOT / "results").glob("*/records")):
-        for record in read_records(folder):
+    for folder in sorted((ROOT / "results").glob("*/suite.yaml")):
+        for record in read_records(folder.parent):
             if record.status == "ok" and record.cell.arm == "refined":
                 key = folder.parent.name, record.cell.pair, record.cell.refiner
                 seconds.setdefault(key, []).append((record.cost.fit_seconds, record.cost.refine_seconds))

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from bench.api import UserError
 from bench.plugins.registry import Registry
+from bench.results.documents import RECORDS, documents, has_records, is_published
 from bench.results.record import SCHEMA, Record
 from bench.run.plan import make_plan
 from bench.run.plan.graph import Job, Plan, PlannedCell
@@ -69,32 +70,32 @@ class Results:
 
 
 def read_results(folder: Path, registry: Registry) -> Results:
-    """Read ``records/*.json`` and ``suite.yaml``; what cannot be read becomes a finding.
+    """Read the records, in either form, and ``suite.yaml``; what cannot be read becomes a finding.
 
     Raises
     ------
     UserError: no such folder, or no record in it.
     """
-    paths = sorted((folder / "records").glob("*.json"))
-    if not paths:
-        raise UserError(f"no records in {folder / 'records'}: name a results folder, such as results/local/quick")
+    if not has_records(folder):
+        raise UserError(f"no records in {folder}: name a results folder, such as results/local/quick")
     records, findings = {}, []
-    for path in paths:
+    for place, data in documents(folder, RECORDS):
         try:
-            record = Record.model_validate_json(path.read_bytes())
+            record = Record.model_validate_json(data)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the file"
             what = f"is not a record of schema {SCHEMA}: {where}: {' '.join(first['msg'].split())}"
-            findings.append(Finding(f"records/{path.name}", what, f"delete it and {RUN_AGAIN}"))
+            findings.append(Finding(place, what, f"delete it and {RUN_AGAIN}"))
             continue
-        records[path.name] = record
+        name = f"{record.cell.id}.json" if is_published(folder) else Path(place).name
+        records[name] = record
         if record.schema_version != SCHEMA:
             what = f"is of schema {record.schema_version}, the code at hand writes {SCHEMA}"
-            findings.append(Finding(f"records/{path.name}", what, RUN_AGAIN))
-        if path.name != f"{record.cell.id}.json":
+            findings.append(Finding(place, what, RUN_AGAIN))
+        if name != f"{record.cell.id}.json":
             what = f"holds the cell {record.cell.id}"
-            findings.append(Finding(f"records/{path.name}", what, "give the file the cell's name, or delete it"))
+            findings.append(Finding(place, what, "give the file the cell's name, or delete it"))
     suite, plan = None, None
     try:
         if not (folder / "suite.yaml").is_file():

@@ -6,39 +6,44 @@ A folder that holds none at all, as one made before anything was measured, is sa
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from bench.api import UserError
 from bench.check.folder import RUN_AGAIN, Finding, Results
-from bench.results.measurement import FOLDER, Measurement, read_measurement
+from bench.results.documents import MEASUREMENTS, documents, is_published
+from bench.results.measurement import Measurement, file_name, parse_measurement
 from bench.run.jobs.label_preservation import Spec, flags_of
 from bench.run.outputs.measurement import PlannedMeasure
 
 
 def measurements(results: Results) -> Iterator[Finding]:
     """What the suite asks to be measured is there and readable, and nothing else is."""
-    planned, paths = _planned(results), sorted((results.folder / FOLDER).glob("*.json"))
-    if planned and not paths:
+    planned, found = _planned(results), list(documents(results.folder, MEASUREMENTS))
+    if planned and not found:
         results.unchecked.append("label preservation and domain gap: the folder has no measurements")
         return
-    for name in sorted(planned.keys() - {path.name for path in paths}):
+    present = set()
+    for where, data in found:
+        try:
+            measured = parse_measurement(data, Path(where))
+        except UserError as error:
+            what = str(error).removeprefix(f"{where} ").partition("; ")[0]
+            yield Finding(where, what, f"delete it and {RUN_AGAIN}")
+            present.add(Path(where).name)
+            continue
+        name = file_name(measured.kind, measured.of) if is_published(results.folder) else Path(where).name
+        present.add(name)
+        if results.plan is not None and name not in planned:
+            yield Finding(where, "is no measurement that suite.yaml asks for", f"delete it, or {RUN_AGAIN}")
+            continue
+        if measured.status == "failed":
+            yield Finding(where, f"has no values: {measured.reason}", f"mend the cause and {RUN_AGAIN}")
+            continue
+        yield from (Finding(where, what, RUN_AGAIN) for what in _objections(results, measured, planned.get(name)))
+    for name in sorted(planned.keys() - present):
         yield Finding(
             "suite.yaml", f"asks for a measurement that is not there: {name.removesuffix('.json')}", RUN_AGAIN
         )
-    for path in paths:
-        where = f"{FOLDER}/{path.name}"
-        try:
-            found = read_measurement(path)
-        except UserError as error:
-            what = str(error).removeprefix(f"{path} ").partition("; ")[0]
-            yield Finding(where, what, f"delete it and {RUN_AGAIN}")
-            continue
-        if results.plan is not None and path.name not in planned:
-            yield Finding(where, "is no measurement that suite.yaml asks for", f"delete it, or {RUN_AGAIN}")
-            continue
-        if found.status == "failed":
-            yield Finding(where, f"has no values: {found.reason}", f"mend the cause and {RUN_AGAIN}")
-            continue
-        yield from (Finding(where, what, RUN_AGAIN) for what in _objections(results, found, planned.get(path.name)))
 
 
 def _planned(results: Results) -> dict[str, PlannedMeasure]:

@@ -1,4 +1,4 @@
-"""Commands on results folders: report, check, compare."""
+"""Commands on results folders: report, publish, check, compare."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def report(
         print(f"Wrote {results / 'README.md'}")
         return
     console = make_console()
-    records = read_records(results / "records")
+    records = read_records(results)
     paths = write_report(records, results, read_measurements(results), figures)
     if latex:
         from bench.report.latex import leaderboard_latex
@@ -43,6 +43,20 @@ def report(
         write_atomically(results / "leaderboard.tex", leaderboard_latex(paths.tables).encode())
     print_report(paths.tables, console)
     console.print(f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})")
+
+
+@app.command()
+def publish(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The results folder of a run, as results/local/quick.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to publish, as results/quick.")],
+    with_failures: Annotated[bool, typer.Option("--with-failures", help="Publish failed cells as failed.")] = False,
+) -> None:
+    """Pack a finished run into a folder of few files, to be committed."""
+    from bench.report.publish import publish as pack
+
+    pack(run, out, with_failures)
+    n_files, n_bytes = len(files := list(out.iterdir())), sum(path.stat().st_size for path in files)
+    print(f"{out}: {n_files} files, {n_bytes / 1e6:.1f} MB. Look for objections: python -m bench check {out}")
 
 
 @app.command()
@@ -84,4 +98,4 @@ def compare(
     from bench.report.terminal import print_changes
     from bench.results.record import read_records
 
-    print_changes(changes(*(read_records(folder / "records") for folder in (before, after))), make_console())
+    print_changes(changes(*(read_records(folder) for folder in (before, after))), make_console())

@@ -58,6 +58,7 @@ def run(
     from bench.cli.downloads import offer
     from bench.report import tables_of, write_report
     from bench.report.terminal import print_findings, print_report
+    from bench.results.documents import is_published
     from bench.results.measurement import read_measurements
     from bench.results.record import read_records
     from bench.run import timings
@@ -78,6 +79,10 @@ def run(
         kept = open_store(store, console)
         results = out or Path("results/local") / plan.suite.name
         _refuse_beyond_free_disk(plan, kept)
+        if is_published(results):
+            raise UserError(
+                f"--out {results} holds published results; run into another folder, then `publish` it there"
+            )
         _refuse_foreign_records(results, suite)
         save_suite(suite, results / "suite.yaml")
 
@@ -108,7 +113,7 @@ def run(
     if not plan.cells:
         _print_without_scores(console, plan, outcome, executor.n_workers, quiet, results)
         return
-    paths = write_report(read_records(results / "records"), results, read_measurements(results))
+    paths = write_report(read_records(results), results, read_measurements(results))
     print_findings(paths.tables, console)
     _print_summary(console, plan, outcome, executor.n_workers, quiet)
     console.print(f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})")

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from bench.report.table import Table
 from bench.report.text import kind_of_target
-from bench.results.gallery import FOLDER, Gallery, Strip, StripName, may_show, read_galleries
+from bench.results.documents import picture
+from bench.results.gallery import Gallery, Strip, StripName, may_show, read_galleries
 
 MOST_BYTES = 4_000_000
 """As base64 text; with a dozen tables and their figures a page stays below 6 MB."""
@@ -57,7 +58,7 @@ def pictures(tables: Sequence[Table], folder: Path) -> list[Pictures]:
         n_bytes = sum(len(picture.src) for grid in of_table.grids for picture in grid.pictures)
         if n_bytes > left:
             of_table = Pictures(
-                reason=f"They would make the page too large; they are in the folder {FOLDER} beside it."
+                reason="They would make the page too large; they are in the gallery of the results folder."
             )
         else:
             left -= n_bytes
@@ -142,9 +143,9 @@ def _changed(of_refiners: Sequence[Gallery], folder: Path) -> Grid:
 def _picture(gallery: Gallery, name: StripName, folder: Path, title: str, alt: str) -> Iterator[Picture]:
     """The strip as a picture, if the gallery has it and its file is there."""
     strip: Strip | None = gallery.find(name)
-    file = folder / FOLDER / strip.file if strip else None
-    if strip is None or file is None or not file.is_file():
+    found = picture(folder, strip.file) if strip else None
+    if strip is None or found is None:
         return
-    data = base64.b64encode(file.read_bytes()).decode()
+    data = base64.b64encode(found).decode()
     alt = alt.format(n=len(strip.rows)) if "{n}" in alt else alt
     yield Picture(title, alt[0].upper() + alt[1:], strip.width, strip.height, f"data:image/webp;base64,{data}")

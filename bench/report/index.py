@@ -17,17 +17,29 @@ from bench.report.markdown import code, escape, prose
 from bench.report.notes import run_command
 from bench.report.table import Table
 from bench.report.text import kind_of_target
+from bench.results.documents import has_records
 from bench.results.measurement import read_measurements
 from bench.results.record import read_records
 
 MARKS = {"gain": "▲", "loss": "▼", "not resolved": "○", "": "–"}
 HEAD = """# Published leaderboards
 
-Each folder holds what one command wrote: `leaderboard.md`, the same as a page with figures (`leaderboard.html`:
-download and open it, it needs no network), the tables as `leaderboard.csv`, every cell as `cells.csv`, the suite as it
-was run (`suite.yaml`), and `records/`, one JSON a cell with seeds, digests, versions, environment, cost and per-image
-statistics. `python -m bench report results/SUITE` builds the leaderboards again from the records, and
-`python -m bench report --index results` this page.
+Each folder holds one suite, as `python -m bench run SUITE` made it and `python -m bench publish results/local/SUITE
+results/SUITE` packed it:
+
+| file | what is in it |
+| --- | --- |
+| `leaderboard.md` | the tables |
+| `leaderboard.html` | the tables with figures and pictures; download and open it, it needs no network |
+| `leaderboard.csv`, `cells.csv` | one row per row of the tables; one row per cell |
+| `suite.yaml` | the suite as it was run |
+| `records.jsonl.xz` | one JSON document per cell: seeds, digests, versions, cost, per-image statistics |
+| `measurements.jsonl.xz` | label preservation and domain gap |
+| `gallery.zip` | pictures, where the images may be redistributed |
+
+`pandas.read_json(path, lines=True)` reads the packed files. `python -m bench report results/SUITE` builds the
+leaderboards again from the records, `python -m bench check results/SUITE` looks for objections, and
+`python -m bench report --index results` writes this page.
 
 ▲ a refiner gains detectably over the same synthetic images unrefined, ▼ every refiner loses, ○ no gain is resolved.
 How to read a leaderboard: [docs/reading.md](../docs/reading.md); why it is so: [docs/protocol.md](../docs/protocol.md).
@@ -41,21 +53,21 @@ def results_index(folder: Path) -> str:
     ------
     UserError: no such folder below.
     """
-    suites = sorted(path.parent for path in folder.glob("*/records") if path.is_dir())
+    suites = sorted(path for path in folder.glob("*") if has_records(path))
     if not suites:
-        raise UserError(f"no results below {folder}: expected folders with records, as in {folder}/SUITE/records")
+        raise UserError(f"no results below {folder}: expected folders with records, as in {folder}/SUITE")
     return "\n".join([HEAD, *(line for suite in suites for line in _section(suite))])
 
 
 def _section(suite: Path) -> Iterator[str]:
-    tables = tables_of(read_records(suite / "records"), read_measurements(suite))
+    tables = tables_of(read_records(suite), read_measurements(suite))
     asked = suite / SUITE_FILE
     title = str(yaml.safe_load(asked.read_text()).get("title", "")) if asked.is_file() else ""
     yield f"## [{escape(suite.name)}]({suite.name}/leaderboard.md)"
     yield ""
     yield escape(f"{title}. {summary(tables)}." if title else f"{summary(tables)}.")
     out = f"results/{suite.name}"
-    yield f"Run: {code(f'{run_command(tables[0].suites[0], out)} --out {out}')}"
+    yield f"Run: {code(run_command(tables[0].suites[0], out))}"
     yield ""
     yield "| | task | target | finding |"
     yield "| --- | --- | --- | --- |"

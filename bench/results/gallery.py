@@ -18,10 +18,10 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from bench.api import UserError
+from bench.results.documents import GALLERY, documents
 from bench.results.files import Strict, write_atomically
 
 SCHEMA = 1
-FOLDER = "gallery"
 LOCAL = "local"
 
 StripName = Literal["source", "nearest", "refined", "before", "after", "test", "truth", "predicted"]
@@ -86,27 +86,27 @@ def file_names(of: Shown) -> tuple[str, ...]:
 
 def write_gallery(results: Path, gallery: Gallery) -> Path:
     """Store the index; returns its path."""
-    path = results / FOLDER / file_names(gallery.of)[0]
+    path = results / GALLERY / file_names(gallery.of)[0]
     write_atomically(path, (gallery.model_dump_json(indent=1) + "\n").encode())
     return path
 
 
 def read_galleries(results: Path) -> list[Gallery]:
-    """The indices of a results folder, sorted by file name; none where no pictures were made.
+    """The indices of a results folder, of either form, sorted by name; none where no pictures were made.
 
     Raises
     ------
-    UserError: a file that is not an index of this schema (named).
+    UserError: a document that is not an index of this schema (named).
     """
     found = []
-    for path in sorted((results / FOLDER).glob("*.json")):
+    for place, data in documents(results, GALLERY):
         try:
-            found.append(Gallery.model_validate_json(path.read_bytes()))
+            found.append(Gallery.model_validate_json(data))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the file"
             raise UserError(
-                f"{path} is not a gallery of schema {SCHEMA}: {where}: {first['msg']}; delete it and run the suite "
-                "again"
+                f"{results / place} is not a gallery of schema {SCHEMA}: {where}: {first['msg']}; delete it and run "
+                "the suite again"
             ) from None
     return found

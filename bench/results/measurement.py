@@ -1,4 +1,4 @@
-"""Measurements of refined sets: one JSON file each in ``results/SUITE/measures``, beside the records.
+"""Measurements of refined sets: one JSON file each in ``results/SUITE/measurements``, beside the records.
 
 A measurement says of one refiner in one table what a score cannot: whether the labels still fit its images
 (``label_preservation``) and how far from the target they look (``domain_gap``). None of it ranks a row. What cannot be
@@ -15,11 +15,11 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from bench.api import UserError
+from bench.results.documents import MEASUREMENTS, documents
 from bench.results.files import Strict, write_atomically
 from bench.results.record import Array
 
 SCHEMA = 1
-FOLDER = "measures"
 CONFOUNDED = "confounded by realism"
 """Said of a judge that was trained on source images alone: it may fail on perfect images because they look real."""
 
@@ -116,35 +116,35 @@ def file_name(kind: Kind, of: Subject) -> str:
 
 
 def write_measurement(results: Path, measurement: Measurement) -> Path:
-    """Store as ``results/measures/<kind, table, refiner>.json``; returns the path."""
-    path = results / FOLDER / file_name(measurement.kind, measurement.of)
+    """Store as ``results/measurements/<kind, table, refiner>.json``; returns the path."""
+    path = results / MEASUREMENTS / file_name(measurement.kind, measurement.of)
     write_atomically(path, (measurement.model_dump_json(indent=1) + "\n").encode())
     return path
 
 
-def read_measurement(path: Path) -> Measurement:
-    """One file.
+def parse_measurement(data: bytes, place: Path) -> Measurement:
+    """One document; ``place`` is named in the error.
 
     Raises
     ------
     UserError: it is not a measurement of this schema.
     """
     try:
-        return Measurement.model_validate_json(path.read_bytes())
+        return Measurement.model_validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise UserError(
-            f"{path} is not a measurement of schema {SCHEMA}: {where}: {first['msg']}; delete it and run the suite "
+            f"{place} is not a measurement of schema {SCHEMA}: {where}: {first['msg']}; delete it and run the suite "
             "again"
         ) from None
 
 
 def read_measurements(results: Path) -> list[Measurement]:
-    """All measurements of a results folder, sorted by file name; none where nothing was measured.
+    """All measurements of a results folder, of either form, sorted by name; none where nothing was measured.
 
     Raises
     ------
-    UserError: a file that is not a measurement of this schema (named).
+    UserError: a document that is not a measurement of this schema (named).
     """
-    return [read_measurement(path) for path in sorted((results / FOLDER).glob("*.json"))]
+    return [parse_measurement(data, results / place) for place, data in documents(results, MEASUREMENTS)]

@@ -19,6 +19,7 @@ from pydantic import Field, ValidationError
 
 from bench.api import UserError
 from bench.results.cost import Cost
+from bench.results.documents import RECORDS, documents
 from bench.results.files import Strict, write_atomically
 
 SCHEMA = 1
@@ -154,33 +155,33 @@ class Record(Strict):
         return self.metrics[0]
 
 
-def write_record(folder: Path, record: Record) -> Path:
-    """Store a record as ``folder/<cell id>.json``; returns the path."""
-    path = folder / f"{record.cell.id}.json"
+def write_record(results: Path, record: Record) -> Path:
+    """Store a record as ``results/records/<cell id>.json``; returns the path."""
+    path = results / RECORDS / f"{record.cell.id}.json"
     write_atomically(path, (record.model_dump_json(indent=1) + "\n").encode())
     return path
 
 
-def read_records(folder: Path) -> list[Record]:
-    """All records of a folder, sorted by file name.
+def read_records(results: Path) -> list[Record]:
+    """All records of a results folder, as a run wrote it or as it was published, sorted by name.
 
     Raises
     ------
-    UserError: no such folder, no record in it, or a file that is not a record of this schema (named).
+    UserError: no such folder, no record in it, or a document that is not a record of this schema (named).
     """
-    paths = sorted(folder.glob("*.json"))
-    if not paths:
-        raise UserError(
-            f"no records in {folder}: run `python -m bench run` first, or name a results folder that has them"
-        )
     records = []
-    for path in paths:
+    for place, data in documents(results, RECORDS):
         try:
-            records.append(Record.model_validate_json(path.read_bytes()))
+            records.append(Record.model_validate_json(data))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the file"
             raise UserError(
-                f"{path} is not a record of schema {SCHEMA}: {where}: {first['msg']}; delete it and run the suite again"
+                f"{results / place} is not a record of schema {SCHEMA}: {where}: {first['msg']}; delete it and run the "
+                "suite again"
             ) from None
+    if not records:
+        raise UserError(
+            f"no records in {results}: run `python -m bench run` first, or name a results folder that has them"
+        )
     return records

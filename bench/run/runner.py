@@ -239,7 +239,7 @@ class Runner:
         if record.cell.id not in self._open_cells:
             return
         self._open_cells.remove(record.cell.id)
-        write_record(self.records, record)
+        write_record(self.results, record)
         self.outcome.records.append(record)
         self.listener.recorded(record)
 

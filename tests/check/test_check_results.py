@@ -74,7 +74,7 @@ def test_which_cells_are_scored_again_is_drawn_anew_unless_asked(sound):
 
 
 def rewrite_report(folder):
-    write_report(read_records(folder / "records"), folder)
+    write_report(read_records(folder), folder)
 
 
 def other_folder(folder):
@@ -268,14 +268,14 @@ def sound_measured(tmp_path_factory):
 
 
 def measurement_file(folder, kind):
-    (path,) = (folder / "measures").glob(f"{kind}-*")
+    (path,) = (folder / "measurements").glob(f"{kind}-*")
     return path
 
 
 def flag_taken_off(folder):
     """With the page built again, so that it agrees."""
     edit(measurement_file(folder, "label_preservation"), lambda m: m.update(flags=[]))
-    write_report(read_records(folder / "records"), folder, read_measurements(folder))
+    write_report(read_records(folder), folder, read_measurements(folder))
 
 
 def other_schema(folder):
@@ -306,13 +306,13 @@ def failed_measurement(folder):
 @pytest.mark.parametrize(
     ("break_it", "where", "what"),
     [
-        (flag_taken_off, "measures/label_preservation", "its flags are none, its values give score"),
-        (other_schema, "measures/domain_gap", "is not a measurement of schema 1: kind: Input should be"),
+        (flag_taken_off, "measurements/label_preservation", "its flags are none, its values give score"),
+        (other_schema, "measurements/domain_gap", "is not a measurement of schema 1: kind: Input should be"),
         (measurement_deleted, "suite.yaml", "asks for a measurement that is not there: domain_gap-toy"),
-        (measurement_of_another, "measures/mine.json", "is no measurement that suite.yaml asks for"),
-        (other_data, "measures/domain_gap", "was taken of another version of the pair than the records"),
-        (old_measurement, "measures/domain_gap", "made with version 0 of its refiner, the code at hand has 1"),
-        (failed_measurement, "measures/domain_gap", "has no values: the lens cap is on"),
+        (measurement_of_another, "measurements/mine.json", "is no measurement that suite.yaml asks for"),
+        (other_data, "measurements/domain_gap", "was taken of another version of the pair than the records"),
+        (old_measurement, "measurements/domain_gap", "made with version 0 of its refiner, the code at hand has 1"),
+        (failed_measurement, "measurements/domain_gap", "has no values: the lens cap is on"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -327,8 +327,8 @@ def test_what_is_wrong_with_a_measurement_is_found(sound_measured, tmp_path, bre
 
 def test_a_folder_without_measurements_is_said_not_to_be_checked_for_them(sound_measured, tmp_path):
     copy = shutil.copytree(sound_measured, tmp_path / "results")
-    shutil.rmtree(copy / "measures")
-    write_report(read_records(copy / "records"), copy)
+    shutil.rmtree(copy / "measurements")
+    write_report(read_records(copy), copy)
     verdict = check_results(copy, Registry([TOYS]), data=False)
     assert verdict.findings == ()
     assert any("the folder has no measurements" in what for what in verdict.unchecked)

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from bench.report import write_report
-from bench.results.gallery import FOLDER, Gallery, Shown, Strip, file_names, write_gallery
+from bench.results.documents import GALLERY
+from bench.results.gallery import Gallery, Shown, Strip, file_names, write_gallery
 from browser import chromium
 
 
@@ -114,8 +115,8 @@ def test_prints_without_filter_and_with_every_table(open_page, page_file):
 def test_pictures_are_shown_without_asking_for_them(open_page, make_records, tmp_path):
     of = Shown(pair="digits", task="classification", model="light_cnn", recipe="strong", budget="light")
     (file,) = [name for name in file_names(of) if name.endswith("-source.webp")]
-    (tmp_path / FOLDER).mkdir()
-    Image.new("RGB", (144, 300), (200, 30, 30)).save(tmp_path / FOLDER / file)
+    (tmp_path / GALLERY).mkdir()
+    Image.new("RGB", (144, 300), (200, 30, 30)).save(tmp_path / GALLERY / file)
     strip = Strip(name="source", file=file, width=144, height=300, rows=(0, 1))
     write_gallery(tmp_path, Gallery(suite="quick", of=of, redistributable=True, strips=(strip,)))
     seen = open_page(write_report(make_records({("source", ""): 0.7}), tmp_path).html, 400)

@@ -123,7 +123,7 @@ def test_noise_is_called_a_change_one_time_in_twenty_at_most(paired, n_seeds):
 def test_the_command_prints_rows_and_a_count(cli, recorded, tmp_path):
     for name, accuracy in (("a", 0.78), ("b", 0.84)):
         for record in recorded({**ROWS, ("refined", "fda"): accuracy}):
-            write_record(tmp_path / name / "records", record)
+            write_record(tmp_path / name, record)
     done = cli("compare", "a", "b")
     assert (done.returncode, done.stderr) == (0, "")
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("refined fda")]

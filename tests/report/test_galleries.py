@@ -9,7 +9,8 @@ import pytest
 
 from bench.report import galleries as report_pictures
 from bench.report import write_report
-from bench.results.gallery import FOLDER, Gallery, Shown, Strip, file_names, write_gallery
+from bench.results.documents import GALLERY
+from bench.results.gallery import Gallery, Shown, Strip, file_names, write_gallery
 
 ROWS = {("source", ""): 0.7, ("refined", "fda"): 0.8, ("refined", "reinhard"): 0.75}
 OF = {"pair": "digits", "task": "classification", "model": "light_cnn", "recipe": "strong", "budget": "light"}
@@ -21,8 +22,8 @@ def add_gallery(results, refiner="", names=("source", "nearest", "test", "truth"
     strips = []
     for name in names:
         (file,) = [file for file in file_names(of) if file.endswith(f"-{name}.webp")]
-        (results / FOLDER).mkdir(exist_ok=True, parents=True)
-        (results / FOLDER / file).write_bytes(f"{refiner} {name}".encode())
+        (results / GALLERY).mkdir(exist_ok=True, parents=True)
+        (results / GALLERY / file).write_bytes(f"{refiner} {name}".encode())
         strips.append(Strip(name=name, file=file, width=144, height=884, rows=(5, 1, 3, 2, 0, 4)))
     write_gallery(results, Gallery(suite="quick", of=of, redistributable=free, strips=tuple(strips), **changes))
 
@@ -90,7 +91,7 @@ def test_pictures_that_would_make_the_page_too_large_stay_beside_it(make_records
     monkeypatch.setattr(report_pictures, "MOST_BYTES", 100)
     text = page_of(make_records(ROWS), tmp_path)
     assert "data:image" not in text
-    assert "they are in the folder gallery beside it" in text
+    assert "they are in the gallery of the results folder" in text
 
 
 def test_a_failed_gallery_says_why_and_none_at_all_says_nothing(make_records, tmp_path):

@@ -21,7 +21,7 @@ def test_one_line_a_finding_with_the_headline_of_the_leaderboard(quick_records, 
     nothing = make_records({("source", ""): 0.7, ("refined", "fda"): 0.701}, seed_spread=0.02)
     for name, records in {"one": quick_records, "two": nothing}.items():
         for record in records:
-            write_record(tmp_path / name / "records", record)
+            write_record(tmp_path / name, record)
     (tmp_path / "one" / "suite.yaml").write_text("name: one\ntitle: Digits | fast\n")
     text = results_index(tmp_path)
     lines = [line for line in text.splitlines() if line.startswith(("| ▲", "| ○", "| ▼", "| –"))]
@@ -29,13 +29,13 @@ def test_one_line_a_finding_with_the_headline_of_the_leaderboard(quick_records, 
     for line, records in zip(lines, (quick_records, nothing), strict=True):
         assert prose(headline(leaderboard(cell_frame(records))[0])) in line
     assert "## [one](one/leaderboard.md)\n\nDigits \\| fast. Refining" in text
-    assert "`python -m bench run quick --out results/one`" in text
+    assert "`python -m bench run quick`" in text
 
 
 def test_a_suite_that_does_not_ship_is_named_by_its_file(make_records, tmp_path):
     for record in make_records({("source", ""): 0.7}, suite="mine"):
-        write_record(tmp_path / "mine" / "records", record)
-    assert "`python -m bench run results/mine/suite.yaml --out results/mine`" in results_index(tmp_path)
+        write_record(tmp_path / "mine", record)
+    assert "`python -m bench run results/mine/suite.yaml`" in results_index(tmp_path)
 
 
 def test_a_folder_without_results_is_said(tmp_path):

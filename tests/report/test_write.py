@@ -224,7 +224,7 @@ def test_records_that_cannot_be_reported_write_nothing(make_record, tmp_path):
 
 def test_a_report_never_imports_torch(quick_records, tmp_path):
     for record in quick_records:
-        write_record(tmp_path / "records", record)
+        write_record(tmp_path, record)
     script = f"""
 import sys, pathlib
 from bench.results.record import read_records
@@ -232,7 +232,7 @@ from bench.report import write_report
 from bench.report import columns, csv_files, frame, headline, html, leaderboard, markdown, notes, terminal
 from rich.console import Console
 folder = pathlib.Path({str(tmp_path)!r})
-records = read_records(folder / "records")
+records = read_records(folder)
 terminal.print_report(write_report(records, folder, figures=False).tables, Console(width=100))
 heavy = {{"torch", "torchvision", "timm", "matplotlib", "scipy.stats", "scipy.optimize", "sklearn"}} & set(sys.modules)
 assert not heavy, heavy

@@ -32,7 +32,7 @@ EVERYTHING = {
 def test_every_arm_runs_to_a_record_with_all_that_it_must_state(run_inline):
     run = run_inline(toy_suite(**EVERYTHING))
     assert run.outcome.complete
-    records = read_records(run.records_folder)
+    records = read_records(run.results)
     assert len(records) == len(run.plan.cells) == 2 * (9 + 1)
     for record in records:
         assert record.primary.name == "accuracy"
@@ -124,7 +124,7 @@ def test_a_failed_job_is_tried_again_by_the_next_run(run_inline):
 def test_records_of_cells_that_left_the_suite_are_removed(run_inline):
     run_inline(toy_suite(arms=["oracle", "real@6"]))
     run = run_inline(toy_suite(arms=["oracle"]))
-    assert {r.cell.arm for r in read_records(run.records_folder)} == {"source", "oracle"}
+    assert {r.cell.arm for r in read_records(run.results)} == {"source", "oracle"}
 
 
 def test_a_refinement_counts_its_progress_over_both_splits(run_inline):

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from bench.results.documents import GALLERY
 from bench.results.files import write_atomically
-from bench.results.gallery import FOLDER, Gallery, Shown, Strip, file_names, may_show, stem, write_gallery
+from bench.results.gallery import Gallery, Shown, Strip, file_names, may_show, stem, write_gallery
 from bench.run.outputs.product import Product
 from bench.run.store import Entry
 
@@ -17,7 +18,7 @@ from bench.run.store import Entry
 class PlannedGallery(Product):
     """Pictures to come. ``jobs`` has the role ``gallery``."""
 
-    folder: ClassVar[str] = FOLDER
+    folder: ClassVar[str] = GALLERY
     of: Shown
     jobs: Mapping[str, str]
     redistributable: bool
@@ -43,7 +44,7 @@ class PlannedGallery(Product):
         strips = []
         for name, about in entry.meta["strips"].items():
             file = f"{stem(self.of)}-{name}.webp"
-            write_atomically(results / FOLDER / file, (entry.path / f"{name}.webp").read_bytes())
+            write_atomically(results / GALLERY / file, (entry.path / f"{name}.webp").read_bytes())
             strips.append(Strip(name=name, file=file, **about))
         write_gallery(
             results,
@@ -58,5 +59,5 @@ class PlannedGallery(Product):
 
     def write_failure(self, results: Path, reason: str, suite: str) -> None:
         for file in self.files[1:]:
-            (results / FOLDER / file).unlink(missing_ok=True)
+            (results / GALLERY / file).unlink(missing_ok=True)
         write_gallery(results, Gallery(suite=suite, of=self.of, redistributable=self.redistributable, reason=reason))

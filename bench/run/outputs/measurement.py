@@ -13,7 +13,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from bench.results.measurement import FOLDER, Kind, Measurement, Quantity, Subject, file_name, write_measurement
+from bench.results.documents import MEASUREMENTS
+from bench.results.measurement import Kind, Measurement, Quantity, Subject, file_name, write_measurement
 from bench.results.record import Array
 from bench.run.outputs.product import Product
 from bench.run.store import Entry
@@ -27,7 +28,7 @@ SHARED = frozenset({"source", "target", "fit", "refine", "train"})
 class PlannedMeasure(Product):
     """A measurement to come. ``jobs`` has the roles ``source``, ``target`` (the pair), ``refine`` and ``measure``."""
 
-    folder: ClassVar[str] = FOLDER
+    folder: ClassVar[str] = MEASUREMENTS
     kind: Kind
     of: Subject
     jobs: Mapping[str, str]

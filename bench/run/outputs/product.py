@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from bench.results.documents import GALLERY, MEASUREMENTS
 from bench.run.store import Entry
 
-FOLDERS = ("gallery", "measures")
+FOLDERS = (GALLERY, MEASUREMENTS)
 """The folders of all kinds of product: each holds what the plan at hand asks for and nothing else."""
 
 

@@ -102,7 +102,7 @@ def test_a_refiner_that_fails_leaves_measurements_that_say_so(run_inline):
 
 def test_a_file_that_is_no_measurement_is_named(run_inline, tmp_path):
     run = run_inline(toy_suite(**MEASURED, arms=["refined"], refiners=["same"]))
-    path = next((run.results / "measures").iterdir())
+    path = next((run.results / "measurements").iterdir())
     path.write_text(path.read_text().replace("domain_gap", "horoscope"))
     with pytest.raises(UserError, match=f"{path.name} is not a measurement of schema 1: kind"):
         read_measurements(run.results)
