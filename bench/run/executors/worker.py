@@ -168,7 +168,7 @@ def environment(device: torch.device) -> dict[str, str]:
     """What the numbers of a record may depend on beside its seeds."""
     name = torch.cuda.get_device_name() if device.type == "cuda" else f"cpu ({platform.machine()})"
     return {
-        "bench": bench.__version__,
+        "bench": bench.code_version(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "platform": platform.system(),
