@@ -176,7 +176,7 @@ def measure_case(case: Case, source: ImageSet, target: ImageSet) -> None:
     reads = case.refiner.reads | frozenset()
     of_task = frozenset(case.task.labels if case.task else {"class_id"}) if case.refiner.needs else frozenset()
     context = toy_context(case.refiner.needs, case.task, source.image_size)
-    budget = Budget(name="light", train_steps=1, batch_size=1)
+    budget = Budget(name="light", train_steps=1, batch_size=1, fit_steps=1)
     case.refiner.fit(source.only(reads | of_task), target.unlabelled(), budget, context)
     generators, batch = generators_for(0, "source_train", rows, 0), make_batch(source, "source_train", rows, reads)
     images = zip(

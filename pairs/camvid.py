@@ -81,6 +81,7 @@ class Camvid(Pair):
     title = "Procedural streets, plainly drawn → CamVid's photographs from a car"
     tasks = frozenset({"segmentation"})
     class_names = StreetPair.class_names
+    data_files = StreetPair.data_files
     source_labels = frozenset({"mask"})
     target_labels = frozenset({"mask"})
     tuned = (

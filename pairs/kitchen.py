@@ -67,6 +67,7 @@ class Kitchen(Pair):
     title = "Furnished rooms, plainly drawn → photographs of a kitchen with measured depth (7-Scenes)"
     tasks = frozenset({"depth", "avoidance"})
     class_names = IndoorPair.class_names
+    data_files = IndoorPair.data_files
     source_labels = frozenset({"depth_m", "free_distance_m"})
     target_labels = frozenset({"depth_m", "free_distance_m"})
     depth_range_m = IndoorPair.depth_range_m

@@ -33,12 +33,17 @@ _MODELS = {
     spec.name: spec
     for spec in (
         ModelSpec(
-            "light_regressor", batch_norm=True, ms_per_image=1.3, summary="four convolutions and two over columns"
+            "light_regressor",
+            batch_norm=True,
+            ms_per_image=1.3,
+            module="tasks.models.light_regressor",
+            summary="four convolutions and two over columns",
         ),
         ModelSpec(
             BUNDLED_MODEL,
             batch_norm=True,
             ms_per_image=26,
+            module="tasks.models.timm_encoder",
             summary="timm's EfficientNet-Lite0; has pretrained=bundled",
             bundled=True,
         ),

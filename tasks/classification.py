@@ -35,6 +35,7 @@ _MODELS = {
             batch_norm=True,
             ms_per_image=0.15,
             at_pixels=32 * 32,
+            module="tasks.models.light_cnn",
             summary="four convolutions, sized for one CPU core",
         ),
         ModelSpec(
@@ -42,6 +43,7 @@ _MODELS = {
             batch_norm=False,
             ms_per_image=0.66,
             at_pixels=32 * 32,
+            module="tasks.models.pixelda_tower",
             summary="PixelDA's MNIST tower",
         ),
         ModelSpec(
@@ -49,6 +51,7 @@ _MODELS = {
             batch_norm=True,
             ms_per_image=3.3,
             at_pixels=32 * 32,
+            module="tasks.models.timm_encoder",
             summary="timm's EfficientNet-Lite0; has pretrained=bundled",
             bundled=True,
         ),

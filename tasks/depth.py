@@ -54,12 +54,14 @@ _MODELS = {
             "t2net_depth_light",
             batch_norm=True,
             ms_per_image=9.0,
+            module="tasks.models.t2net_depth",
             summary=f"T2Net's depth net at width {LIGHT_WIDTH} without full resolution, for one CPU core",
         ),
         ModelSpec(
             "t2net_depth",
             batch_norm=True,
             ms_per_image=500,
+            module="tasks.models.t2net_depth",
             summary="T2Net's multi-scale depth net, width 64",
             # T2Net's rate for its task network; its betas (0.95, 0.999) and its linear decay are not ours to set.
             optimiser=Optimiser(learning_rate=1e-4, weight_decay=0.0),
@@ -68,6 +70,7 @@ _MODELS = {
             "unet",
             batch_norm=True,
             ms_per_image=60,
+            module="tasks.models.smp_depth",
             summary="U-Net on EfficientNet-Lite0; has pretrained=bundled",
             bundled=True,
         ),

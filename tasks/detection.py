@@ -38,27 +38,59 @@ PVANET_RELEASE = Optimiser(kind="sgd", learning_rate=1e-3, weight_decay=2e-4)
 _MODELS = {
     spec.name: spec
     for spec in (
-        ModelSpec("ssd_light", batch_norm=True, ms_per_image=5.5, summary="SSD on nine convolutions, for one CPU core"),
-        ModelSpec("ssd300", batch_norm=False, ms_per_image=1800, summary="SSD on VGG-16, 300×300", optimiser=SSD_PAPER),
+        ModelSpec(
+            "ssd_light",
+            batch_norm=True,
+            ms_per_image=5.5,
+            module="tasks.models.ssd",
+            summary="SSD on nine convolutions, for one CPU core",
+        ),
+        ModelSpec(
+            "ssd300",
+            batch_norm=False,
+            ms_per_image=1800,
+            module="tasks.models.ssd",
+            summary="SSD on VGG-16, 300×300",
+            optimiser=SSD_PAPER,
+        ),
         ModelSpec(
             "ssdlite",
             batch_norm=True,
             ms_per_image=54,
+            module="tasks.models.ssdlite",
             summary="SSDLite on EfficientNet-Lite0; has pretrained=bundled",
             bundled=True,
         ),
         ModelSpec(
-            "pvanet", batch_norm=True, ms_per_image=750, summary="PVANET with Faster R-CNN", optimiser=PVANET_RELEASE
+            "pvanet",
+            batch_norm=True,
+            ms_per_image=750,
+            module="tasks.models.pvanet",
+            summary="PVANET with Faster R-CNN",
+            optimiser=PVANET_RELEASE,
         ),
         ModelSpec(
             "yolov3",
             batch_norm=True,
             ms_per_image=710,
+            module="tasks.models.yolo",
             summary="ultralytics' YOLOv3, anchor-free head; AGPL-3.0",
             optimiser=Optimiser(learning_rate=1e-3),
         ),
-        ModelSpec("yolov3-tiny", batch_norm=True, ms_per_image=40, summary="ultralytics' small YOLOv3; AGPL-3.0"),
-        ModelSpec("yolo11n", batch_norm=True, ms_per_image=20, summary="ultralytics' smallest YOLO11; AGPL-3.0"),
+        ModelSpec(
+            "yolov3-tiny",
+            batch_norm=True,
+            ms_per_image=40,
+            module="tasks.models.yolo",
+            summary="ultralytics' small YOLOv3; AGPL-3.0",
+        ),
+        ModelSpec(
+            "yolo11n",
+            batch_norm=True,
+            ms_per_image=20,
+            module="tasks.models.yolo",
+            summary="ultralytics' smallest YOLO11; AGPL-3.0",
+        ),
     )
 }
 

@@ -37,12 +37,17 @@ _MODELS = {
     spec.name: spec
     for spec in (
         ModelSpec(
-            "pose_light", batch_norm=True, ms_per_image=0.5, summary="three convolutions, sized for one CPU core"
+            "pose_light",
+            batch_norm=True,
+            ms_per_image=0.5,
+            module="tasks.models.pose_light",
+            summary="three convolutions, sized for one CPU core",
         ),
         ModelSpec(
             "pixelda_pose",
             batch_norm=False,
             ms_per_image=3.8,
+            module="tasks.models.pose_tower",
             summary="PixelDA's tower pose_mini for 64×64",
             optimiser=Optimiser(learning_rate=1e-3),
         ),
@@ -50,6 +55,7 @@ _MODELS = {
             BUNDLED_MODEL,
             batch_norm=True,
             ms_per_image=9,
+            module="tasks.models.timm_encoder",
             summary="timm's EfficientNet-Lite0; has pretrained=bundled",
             bundled=True,
         ),

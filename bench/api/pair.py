@@ -55,6 +55,7 @@ class Pair(ABC):
 
     Class attributes
     ----------------
+    version: as a refiner's; raise it also when the data behind the pair change and no folder of its options does.
     source_labels, target_labels: label columns that each side has; planning refuses arms and refiners on them.
     inputs: input columns of both sides.
     depth_range_m: nearest and farthest depth that is labelled, in metres; a set whose median lies outside is refused.
@@ -65,6 +66,7 @@ class Pair(ABC):
     tuned: which of the benchmark's defaults were chosen with this pair's target labels in sight, in sentences for its
         pages; empty where nothing is claimed.
     looks: in which the pair can draw more images than it holds (``bench data render``); none for most pairs.
+    data_files: files of the package that its images come from; they count by content, as its code does.
     downloads: names of the public sets that it reads, to be fetched before it is used (``bench data fetch``).
     Params: pydantic model of the options: ``linemod:held_out_classes=cat+duck`` in a suite sets one of them.
     alias: what tables call the pair in place of its name and options, where these are long.
@@ -88,6 +90,7 @@ class Pair(ABC):
     redistributable: ClassVar[bool] = False
     tuned: ClassVar[str] = ""
     looks: ClassVar[tuple[str, ...]] = ()
+    data_files: ClassVar[tuple[Path, ...]] = ()
     downloads: tuple[str, ...] = ()
     licence: ClassVar[str]
     citation: ClassVar[str]

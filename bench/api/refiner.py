@@ -106,7 +106,10 @@ class Refiner(ABC):
     Class attributes
     ----------------
     name: what users type; lower case.
-    version: raise it whenever outputs change, so that cached results are not mistaken for new ones.
+    version: what published records are held against. Raise it when numbers made before should no longer stand beside
+        numbers made now: ``check`` then objects to records of the version before. Caches do not need it: results are
+        reused only while the code that makes them is the same (:mod:`bench.run.code.digest`); raise it too when outputs
+        change for a reason outside the code, such as a file that it reads.
     reads: source label columns used; a pair without a required one is refused at planning.
     needs: see :class:`Need`.
     views: refined samples stored for each source image (an instance attribute may depend on ``Params``).

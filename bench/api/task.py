@@ -59,6 +59,8 @@ class ModelSpec:
     ``ms_per_image`` is a prior for the dry run's estimate: one training step on one CPU core, divided by the batch; at
     images of ``at_pixels`` (0: at whatever size the task's pairs ship).
     ``bundled`` says whether ``pretrained=bundled`` has weights for it.
+    ``module`` holds the network, importable: an edit there trains this model again and leaves those of other modules
+    alone. Without it, an edit of any network that ``Task.build`` reaches trains this one again.
     """
 
     name: str
@@ -68,6 +70,7 @@ class ModelSpec:
     optimiser: Optimiser = ADAMW
     bundled: bool = False
     at_pixels: int = 0
+    module: str = ""
 
     def ms_at(self, n_pixels: int) -> float:
         """The prior for images of another size."""
@@ -89,6 +92,7 @@ class Task(ABC):
 
     Class attributes
     ----------------
+    version: as a refiner's: published records of another version are objected to.
     labels, inputs: names of the columns used.
     optional_inputs: input columns that its models take where the pair has them; ``LabelSpace.inputs`` lists both.
     geometry: geometry columns that ``predict`` gets beside the inputs, and ``statistics`` beside the labels.

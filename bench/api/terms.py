@@ -27,12 +27,22 @@ class Limits(Frozen):
 class Budget(Frozen):
     """A named limit on work.
 
-    ``train_steps`` and ``batch_size`` bind every arm alike; ``name`` is what learned refiners size themselves by.
+    Attributes
+    ----------
+    name: what learned refiners size themselves by.
+    train_steps, batch_size: of a task's training; they bind every arm alike.
+    fit_steps: the most steps (rounds, of two players) that a refiner's fit may take, in smoke runs and tests. ``None``:
+        as many as it needs.
     """
 
     name: Literal["light", "standard", "paper"]
     train_steps: int
     batch_size: int
+    fit_steps: int | None = None
+
+    def fit_at_most(self, n_steps: int) -> int:
+        """The steps of a fit that needs ``n_steps``."""
+        return n_steps if self.fit_steps is None else min(n_steps, self.fit_steps)
 
 
 class LabelSpace(Frozen):
@@ -58,7 +68,7 @@ class LabelSpace(Frozen):
 class Described(Frozen):
     """A plug-in choice made concrete: everything that determines its behaviour, by description.
 
-    ``digest`` is that of the plug-in's source file (empty for built-ins, whose ``version`` speaks for them);
+    ``digest`` is that of the plug-in's source file (empty for built-ins: the keys of their jobs see the code);
     ``contents`` are digests of the files and folders that its parameters name.
     """
 

@@ -1,4 +1,4 @@
-"""Records against each other: one environment, one test set, equal budgets, equal weights with equal scores."""
+"""Records against each other: one environment and code, one test set, equal budgets, equal weights equally scored."""
 
 from __future__ import annotations
 
@@ -14,11 +14,32 @@ from bench.suites.arms import Arm
 def environments(results: Results) -> Iterator[Finding]:
     """All cells of a table ran in one environment: torch, device, threads and the rest."""
     for title, records in results.tables().items():
+        known = all(record.code for record in records.values())
         for key in sorted({key for record in records.values() for key in record.environment}):
+            if key == "bench" and known:
+                continue  # Commits may differ in what these cells do not run; what they do run is the next rule's.
             found = Counter(record.environment.get(key, "unknown") for record in records.values())
             if len(found) > 1:
                 what = f"mixes {key}: {_named(found)}"
                 yield Finding(title, what, f"{RUN_AGAIN} in one environment, with an empty store")
+
+
+def code(results: Results) -> Iterator[Finding]:
+    """Cells of a table were trained and scored by the same code, and those of one refiner fitted and refined by it."""
+    for title, records in results.tables().items():
+        found: dict[tuple[str, str], Counter[str]] = {}
+        for record in records.values():
+            for name, digest in record.code.items():
+                refiner = "" if name in ("code of train", "code of score") else record.cell.refiner
+                commit = record.environment.get("bench", "unknown")
+                found.setdefault((name, refiner), Counter())[f"{digest[:12]} of {commit}"] += 1
+        for (name, refiner), made in found.items():
+            if len({said.partition(" ")[0] for said in made}) > 1:
+                what = f"mixes {name}{f' {refiner}' if refiner else ''}: {_named(made)}"
+                yield Finding(title, what, f"{RUN_AGAIN}: cells made by other code are made again")
+        n_unknown = sum(not record.code for record in records.values())
+        if 0 < n_unknown < len(records):
+            yield Finding(title, f"mixes code: {n_unknown} of {len(records)} cells do not name theirs", RUN_AGAIN)
 
 
 def budgets(results: Results) -> Iterator[Finding]:
@@ -71,4 +92,4 @@ def _named(found: Counter[Any]) -> str:
     return ", ".join(f"{value} ({n} cells)" for value, n in found.most_common())
 
 
-RULES = (environments, budgets, test_sets, equal_weights)
+RULES = (environments, code, budgets, test_sets, equal_weights)

@@ -1,4 +1,4 @@
-"""The published files against the records: built again byte by byte, and who may stand in the ranked block.
+"""The published files against the records: built again, numbers up to rounding, and who may stand in the ranked block.
 
 The second rule counts in the records by itself, so that it does not trust what builds the pages.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench.api import UserError
 from bench.check.folder import RUN_AGAIN, Finding, Results
+from bench.check.same_text import first_difference
 from bench.report import write_report
 from bench.results.measurement import read_measurements
 from bench.results.record import Record
@@ -40,8 +41,12 @@ def pages(results: Results) -> Iterator[Finding]:
             published = results.folder / name
             if not published.is_file():
                 yield Finding(name, "is missing", REPORT)
-            elif published.read_bytes() != path.read_bytes():
-                yield Finding(name, "differs from what the records give with the code at hand", REPORT)
+            elif found := first_difference(published.read_text("utf-8"), path.read_text("utf-8")):
+                line, has, given = found
+                what = (
+                    f"differs from what the records give with the code at hand: line {line} has {has!r} for {given!r}"
+                )
+                yield Finding(name, what, REPORT)
 
 
 def ranks(results: Results) -> Iterator[Finding]:

@@ -25,13 +25,15 @@ from bench.run.jobs import score
 from bench.run.jobs.kinds import KINDS
 from bench.run.jobs.work import Work
 from bench.run.plan.graph import Job, Plan, PlannedCell
-from bench.run.runner import action_key, resolve_cached
+from bench.run.runner import action_key, description_key, resolve_cached
 from bench.run.store import Entry, Store
 from bench.run.stored_sets import load_set, pair_digest
 
 TOLERANCE = 1e-6
 """Relative: sums may be taken in another order on another machine."""
 ABSOLUTE = 1e-9
+NETWORKS = ("adapt", "train", "fit")
+"""Jobs that may have made the network that a cell scores, the last one first."""
 UNUSABLE = (ValueError, KeyError, IndexError, TypeError, zlib.error)
 """What unpacking and scoring raise of statistics that no task wrote (``DataError`` is a ``ValueError``)."""
 
@@ -79,10 +81,9 @@ class Rescoring:
             sides = {"source": source, "target": target}
             if training is None or any(role not in sides for role, _ in training.inputs):
                 continue
-            if action_key(training, {role: sides[role] for role, _ in training.inputs}) != record.digests.get(
-                "training"
-            ):
-                what = "its training is not the one that suite, data and code at hand describe (another action key)"
+            inputs = {role: sides[role] for role, _ in training.inputs}
+            if description_key(training, inputs) != record.digests.get("training"):
+                what = "its training is not the one that suite and data at hand describe (another key)"
                 yield Finding(f"records/{name}", what, RUN_AGAIN)
 
     def scores(self, results: Results) -> Iterator[Finding]:
@@ -102,8 +103,9 @@ class Rescoring:
                 continue
             entries = resolve_cached(_needed(results.plan, planned), self._store)
             scored, target = entries.get(planned.jobs["score"]), entries.get(planned.jobs["target"])
-            trained = entries.get(planned.jobs.get("train", planned.jobs.get("fit", "")))
-            if scored is None or target is None or trained is None or trained.key != record.digests.get("training"):
+            network = next(entries.get(planned.jobs[role]) for role in NETWORKS if role in planned.jobs)
+            weights = network and network.files["weights.safetensors"]
+            if scored is None or target is None or weights is None or weights != record.digests.get("weights"):
                 n_absent += 1
                 continue
             spec = results.jobs[planned.jobs["score"]].spec

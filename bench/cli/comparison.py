@@ -85,6 +85,10 @@ class Asked:
     train_steps: Annotated[
         int | None, typer.Option(min=1, help="With --source: training steps instead of the budget's.")
     ] = None
+    fit_steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="The most steps a refiner's fit may take, to try a run out [as many as it needs]."),
+    ] = None
 
     @functools.cached_property
     def registry(self) -> Registry:
@@ -127,9 +131,11 @@ class Asked:
 
         part = narrowed(load_suite(self.suite), self.task or (), self.model or (), self.row or ())
         suite = with_refiners(part, self.refiner or ())
-        if self.seeds is None:
+        asked = {"seeds": self.seeds, "fit_steps": self.fit_steps}
+        update = {key: value for key, value in asked.items() if value is not None}
+        if not update:
             return suite
-        tables = tuple(table.model_copy(update={"seeds": self.seeds}) for table in suite.tables)
+        tables = tuple(table.model_copy(update=update) for table in suite.tables)
         return suite.model_copy(update={"tables": tables})
 
     def _own(self, options: dict[str, str]) -> Suite:
@@ -150,6 +156,7 @@ class Asked:
             budget=self.budget,
             seeds=self.seeds or SEEDS,
             train_steps=self.train_steps,
+            fit_steps=self.fit_steps,
         )
         return narrowed(suite, rows=self.row or ())
 

@@ -176,6 +176,8 @@ class Registry:
         contents = {
             key: digest(value) for key in type(params).model_fields if isinstance(value := getattr(params, key), Path)
         }
+        if issubclass(cls, Pair):
+            contents |= {"/".join(file.parts[-2:]): content_digest(file) for file in cls.data_files}
         return Described(
             name=cls.name,
             version=cls.version,

@@ -17,7 +17,7 @@ REFINER = Template('''"""$name: gives each synthetic image the real ones' bright
 
 The contract, of which `python -m bench check-refiner $name.py` tests every clause (in full: bench.api.Refiner):
 * fit gets images as uint8 (N, H, W, 3), without labels unless `reads` names some; it draws from context.generator,
-  takes its steps from the budget, and calls context.progress(step, n_steps, loss) where it takes long.
+  takes budget.fit_at_most(the steps it needs), and calls context.progress(step, n_steps, loss) where it takes long.
 * refine gets float32 (B, 3, H, W) in [0, 1] and returns the same keys, order and sizes; it leaves the batch as it is,
   and draws what is random for image i from generators[i].
 * state_dict holds all that fit learned, as tensors. Raise version whenever outputs change.

@@ -9,8 +9,8 @@ arm trains on; ``status``, ``reason``; ``metric``, ``unit``, ``higher_is_better`
 
 Columns that hold objects: ``metrics`` (printed value by ``name [unit]``), ``contributions`` and ``groups`` (arrays, one
 entry a test image), ``per_image`` (statistics by name, packed), ``pair_info``, ``seeds`` (as text: they have 64 bits),
-``versions``, ``environment`` and ``selection`` (of checkpoints, where a suite asks for it). A failed cell has none of
-the results.
+``versions`` (of plug-ins, and of the code that made it), ``environment`` and ``selection`` (of checkpoints, where a
+suite asks for it). A failed cell has none of the results.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _row(record: Record) -> dict[str, Any]:
         "pair_digest": "",
         **dict.fromkeys(OBJECTS),
         "seeds": {name: str(seed) for name, seed in record.seeds.items()},
-        "versions": record.versions,
+        "versions": record.versions | {name: digest[:12] for name, digest in record.code.items()},
         "environment": record.environment,
     }
     if record.status == "failed":

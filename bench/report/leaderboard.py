@@ -44,7 +44,7 @@ COSTS = (
     "refiner_parameters",
 )
 """Of :class:`bench.results.cost.Cost`, as a row shows their means; what no record states a row does not have."""
-REFINER_VERSIONS = frozenset({"refiner", "refiner_source"})
+REFINER_VERSIONS = frozenset({"refiner", "refiner_source", "code of fit", "code of refine"})
 """Keys of ``Record.versions`` that rightly differ between refiners, but not between the cells of one."""
 
 
@@ -263,4 +263,9 @@ def _versions(scored: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     for refiner, versions, environment in zip(scored.refiner, scored.versions, scored.environment, strict=True):
         for key, value in [*versions.items(), *environment.items()]:
             found.setdefault(f"{key} of {refiner}" if key in REFINER_VERSIONS else key, set()).add(value)
+    if "code of score" in found and not all("code of score" in versions for versions in scored.versions):
+        found["code of score"].add("unknown")
+    elif "code of score" in found:
+        # Commits that differ in nothing that these cells ran: results are reused across them.
+        found["bench"] = {" / ".join(sorted(found.get("bench", ())))}
     return {key: tuple(sorted(values)) for key, values in sorted(found.items())}

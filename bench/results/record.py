@@ -141,13 +141,19 @@ class Record(Strict):
     groups: Array | None = None
     seeds: dict[str, int] = Field(default_factory=dict)
     digests: dict[str, str] = Field(default_factory=dict)
-    """``training`` (action key of the training: equal for cells that share one), ``weights``, ``test``."""
+    """``training`` (of what the training was asked to do: equal for cells that share one), ``weights``, ``test``; and
+    of the code that made it: ``code of train``, ``code of score``, ``code of fit``, ``code of refine``."""
     versions: dict[str, str] = Field(default_factory=dict)
     environment: dict[str, str] = Field(default_factory=dict)
     cost: Cost = Cost()
     training: dict[str, Any] = Field(default_factory=dict)
     """``steps``, ``batch_size``, ``real_fraction``, ``n_images`` by stream, ``final_loss``, ``loss_curve``."""
     selection: Selection | None = None
+
+    @property
+    def code(self) -> dict[str, str]:
+        """Digests of the code that made it, by ``code of …``; empty for records that name none."""
+        return {name: digest for name, digest in self.digests.items() if name.startswith("code of ")}
 
     @property
     def primary(self) -> MetricInfo:

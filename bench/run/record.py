@@ -9,15 +9,31 @@ import numpy as np
 
 from bench.results.cost import _cost
 from bench.results.record import Array, MetricInfo, PairInfo, Record, Selection
-from bench.run.plan.graph import PlannedCell, versions_of
+from bench.run.plan.graph import Plan, PlannedCell, versions_of
 from bench.run.plan.phases import phases_of
 from bench.run.store import Entry
 from bench.run.stored_sets import pair_digest
 from bench.suites.arms import Arm
 
+CODE = ("fit", "refine", "train", "score")
+"""Jobs of a cell whose code its record names, as ``digests["code of train"]``."""
 
-def record_of(planned: PlannedCell, entries: Mapping[str, Entry], suite: str) -> Record:
-    """The record of a cell whose jobs (``entries`` by role) are all in the store."""
+
+def codes_of(plan: Plan, planned: PlannedCell) -> dict[str, str]:
+    """Digests of the code that a cell's jobs run in this plan, as a record names them."""
+    return {f"code of {role}": plan.jobs[planned.jobs[role]].code for role in CODE if role in planned.jobs}
+
+
+def record_of(
+    planned: PlannedCell, entries: Mapping[str, Entry], suite: str, training: str, codes: Mapping[str, str]
+) -> Record:
+    """The record of a cell whose jobs (``entries`` by role) are all in the store.
+
+    Parameters
+    ----------
+    training: the hash of what its training was asked to do.
+    codes: of its jobs (:func:`codes_of`).
+    """
     table, metas = planned.table, {role: entry.meta for role, entry in entries.items()}
     with np.load(entries["score"].path / "statistics.npz", allow_pickle=False) as arrays:
         statistics = {name: np.asarray(arrays[name]) for name in arrays.files}
@@ -47,9 +63,10 @@ def record_of(planned: PlannedCell, entries: Mapping[str, Entry], suite: str) ->
         groups=groups,
         seeds=planned.seeds,
         digests={
-            "training": trained.key,
+            "training": training,
             "weights": entries.get("adapt", trained).files["weights.safetensors"],
             "test": entries["target"].files[target["columns"]["image"]["file"]],
+            **codes,
         },
         versions=versions_of(planned.table, planned.cell.refiner),
         environment=trained.meta["environment"],

@@ -8,6 +8,7 @@ record is written as soon as the last job of its cell ends, a product as soon as
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +19,7 @@ from bench.run.executors import Busy, Done, Executor, Failed, Progress, WorkOrde
 from bench.run.jobs.kinds import KINDS, WORK
 from bench.run.outputs.product import FOLDERS, Product
 from bench.run.plan.graph import Job, Plan, PlannedCell
-from bench.run.record import failed_record, record_of
+from bench.run.record import codes_of, failed_record, record_of
 from bench.run.store import DiskFull, Entry, Store, digest_of
 
 BUSY_SECONDS = 0.5
@@ -67,9 +68,14 @@ class Outcome:
         return len(self.records) == self.n_cells and all(record.status == "ok" for record in self.records)
 
 
-def action_key(job: Job, inputs: dict[str, Entry]) -> str:
-    """The hash of all that determines a job's result, its inputs taken by content."""
+def description_key(job: Job, inputs: Mapping[str, Entry]) -> str:
+    """The hash of what a job is asked to do, its inputs taken by content; whatever code does it."""
     return digest_of(KINDS[job.kind].action(job.spec, inputs))
+
+
+def action_key(job: Job, inputs: Mapping[str, Entry]) -> str:
+    """The hash of all that determines a job's result: what it is asked to do, and the code that does it."""
+    return digest_of([description_key(job, inputs), job.code])
 
 
 def resolve_cached(plan: Plan, store: Store) -> dict[str, Entry]:
@@ -210,7 +216,7 @@ class Runner:
         for planned in self._cells_of.get(job.id, ()):
             entries = {role: self.entries[needed] for role, needed in planned.jobs.items() if needed in self.entries}
             if len(entries) == len(planned.jobs):
-                self._record(record_of(planned, entries, self.plan.suite.name))
+                self._record(record_of(planned, entries, self.plan.suite.name, *self._identity(planned)))
         for number in self._products_of.get(job.id, ()):
             product = self.plan.products[number]
             if number in self._open_products and all(needed in self.entries for needed in product.jobs.values()):
@@ -242,6 +248,12 @@ class Runner:
         write_record(self.results, record)
         self.outcome.records.append(record)
         self.listener.recorded(record)
+
+    def _identity(self, planned: PlannedCell) -> tuple[str, dict[str, str]]:
+        """What a cell's training was asked to do, and the code of its jobs by role."""
+        trained = self.plan.jobs[planned.jobs.get("train") or planned.jobs["fit"]]
+        inputs = {role: self.entries[needed] for role, needed in trained.inputs}
+        return description_key(trained, inputs), codes_of(self.plan, planned)
 
     def _settle(self, number: int) -> None:
         self._open_products.remove(number)

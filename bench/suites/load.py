@@ -22,6 +22,7 @@ A suite is a list of tables; a table trains every arm alike (one pair, task, mod
           - oracle
         limits: {source_images: 1000}   # optional; also target_images, test_images
         train_steps: 400            # optional: replaces the budget's
+        fit_steps: 60               # optional: the most that a refiner's fit may take; for smoke runs
         checkpoints: 5              # optional: what could be chosen by without labels, at five steps of each training
         core_seconds: 300           # optional: what its jobs may cost on one CPU core; `plan` checks it
         measures: true              # label preservation and domain gap of every refined set (docs/measures.md)
@@ -68,6 +69,7 @@ class TableEntry(Frozen):
     arms: tuple[ArmEntry, ...]
     limits: Limits = Limits()
     train_steps: int | None = Field(default=None, ge=1, strict=True)
+    fit_steps: int | None = Field(default=None, ge=1, strict=True)
     core_seconds: float | None = Field(default=None, gt=0)
     checkpoints: int | None = Field(default=None, ge=2, strict=True)
     measures: bool = Field(default=True, strict=True)

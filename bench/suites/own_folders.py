@@ -42,6 +42,7 @@ def own_suite(
     budget: str = "light",
     seeds: int = SEEDS,
     train_steps: int | None = None,
+    fit_steps: int | None = None,
 ) -> Suite:
     """A table of ``source`` and ``refined``, and of the arms with real labels where they are lent.
 
@@ -96,6 +97,7 @@ def own_suite(
         "refiners": refiners or REFINERS,
         "arms": arms,
         "train_steps": train_steps,
+        "fit_steps": fit_steps,
     }
     table = TableEntry.model_validate(entry)
     return Suite(name=name, title=f"{source} to {target}: a user's own folders", tables=(table,))

@@ -92,7 +92,7 @@ def _refuse_ambiguous(one: ResolvedTable, other: ResolvedTable) -> None:
     if one.recipe == other.recipe:
         raise UserError(f"{what} have the same recipe {one.recipe!r}: put their arms into one table")
     if (one.budget, one.limits) != (other.budget, other.limits):
-        raise UserError(f"{what} differ in train_steps or limits: make them equal, or two suites of them")
+        raise UserError(f"{what} differ in train_steps, fit_steps or limits: make them equal, or two suites of them")
 
 
 def _resolve_table(entry: TableEntry, registry: Registry) -> ResolvedTable:
@@ -107,6 +107,8 @@ def _resolve_table(entry: TableEntry, registry: Registry) -> ResolvedTable:
     budget = task.budgets[entry.budget]
     if entry.train_steps is not None:
         budget = budget.model_copy(update={"train_steps": entry.train_steps})
+    if entry.fit_steps is not None:
+        budget = budget.model_copy(update={"fit_steps": entry.fit_steps})
     width, height = pair.size(task.name, entry.budget)
     refiners = {canonical(v): _resolve_refiner(v, pair, registry) for v in entry.refiners}
     for one, other in combinations(refiners.values(), 2):

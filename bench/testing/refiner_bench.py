@@ -58,8 +58,8 @@ class RefinerBench:
         if Need.TASK_LOSS in refiner.needs:
             names |= frozenset(self.task.labels) if self.task else {"class_id"}
         done = f"fitted to {source.n_images} source and {target.n_images} target images"
-        budget = Budget(name="light", train_steps=TOY_STEPS, batch_size=4)
-        with self.reporting(f"{done} with a budget of {TOY_STEPS} steps", "take the number of steps from the budget"):
+        budget = Budget(name="light", train_steps=TOY_STEPS, batch_size=4, fit_steps=TOY_STEPS)
+        with self.reporting(f"{done} with a budget of {TOY_STEPS} steps", "shorten the fit with budget.fit_at_most"):
             refiner.fit(source.only(names), target.unlabelled(), budget, self.context())
         return refiner
 

@@ -54,8 +54,10 @@ class RenderedPair(Pair):
         cls.source_labels = cls.target_labels = frozenset(labels)
         if not hasattr(cls, "folder"):
             cls.folder = SETS / cls.name
-        if (cls.folder / MANIFEST).is_file() and cls.has_target_look():
-            cls.source_labels |= {"in_target_look"}
+        if (cls.folder / MANIFEST).is_file():
+            cls.data_files = (cls.folder / MANIFEST,)  # which knows the SHA-256 of every split
+            if cls.has_target_look():
+                cls.source_labels |= {"in_target_look"}
 
     def size(self, task: str, budget: str) -> Size:
         """The shipped size, for every task and budget: a larger one would show nothing more."""

@@ -39,7 +39,9 @@ def timm_spec(name: str, own: Mapping[str, ModelSpec], task: str) -> ModelSpec:
             f"no model {name!r} for task {task!r}{nearest(name, [*own, *architectures])} "
             f"Available: {', '.join(own)}, and timm's {len(architectures)} architectures."
         )
-    return ModelSpec(name=name, batch_norm=None, ms_per_image=TIMM_MS_PER_IMAGE, summary="timm architecture")
+    return ModelSpec(
+        name=name, batch_norm=None, ms_per_image=TIMM_MS_PER_IMAGE, module=__name__, summary="timm architecture"
+    )
 
 
 @dataclass(frozen=True)

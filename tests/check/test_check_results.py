@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bench.api import UserError
@@ -168,6 +169,19 @@ def two_torches(folder):
     rewrite_report(folder)
 
 
+def other_code(folder):
+    edit(record_file(folder, "darker", "-s0-"), lambda r: r["digests"].update({"code of train": "0" * 64}))
+    rewrite_report(folder)
+
+
+def no_code(folder):
+    def forget(record):
+        record["digests"] = {name: d for name, d in record["digests"].items() if not name.startswith("code of ")}
+
+    edit(record_file(folder, "darker", "-s0-"), forget)
+    rewrite_report(folder)
+
+
 def rounded_up(folder):
     edit(record_file(folder, "darker", "-s0-"), lambda r: r["metrics"][0].update(value=0.999))
 
@@ -191,6 +205,18 @@ def same_weights_other_score(folder):
 def touched_up_page(folder):
     path = folder / "leaderboard.md"
     path.write_text(path.read_text().replace("not resolved", "▲ gain"))
+
+
+def scaled(folder, factor):
+    """The scores of a published CSV, times a factor."""
+    path = folder / "leaderboard.csv"
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    frame["score"] = [repr(float(score) * factor) if score else "" for score in frame["score"]]
+    frame.to_csv(path, index=False, lineterminator="\n")
+
+
+def touched_up_number(folder):
+    scaled(folder, 1.00001)
 
 
 def no_page(folder):
@@ -225,7 +251,7 @@ def packed(array):
         (old_pair, "20 more", "made from version 000000000000 of pair 'toy', which is not the one at hand"),
         (mixed_pairs, "toy · classification", "mixes versions of the pair"),
         (mixed_pairs, "records", "give no leaderboard: records of toy classification light_cnn light mix versions"),
-        (other_training, "real@9", "its training is not the one that suite, data and code at hand describe"),
+        (other_training, "real@9", "its training is not the one that suite and data at hand describe"),
         (other_test_images, "real@9", "its test images have another digest than those at hand"),
         (lucky_seed, "darker", "its seed 'train' does not derive from the cell's names"),
         (more_steps, "darker", "steps is 500, the suite asks for 12"),
@@ -235,12 +261,15 @@ def packed(array):
         (larger_network, "toy · classification", "arms differ in numbers of parameters"),
         (real_images_in_between, "darker", "real_fraction is 0.5, the suite asks for 0.0"),
         (two_torches, "toy · classification", "mixes torch: t (20 cells), 1.0 (1 cells)"),
+        (other_code, "toy · classification", "mixes code of train: "),
+        (no_code, "toy · classification", "mixes code: 1 of 21 cells do not name theirs"),
         (rounded_up, "darker", "states accuracy 0.999, its statistics give"),
         (other_hits, "darker", "its contributions are not those that its statistics give"),
         (other_contributions, "darker", "its contributions are not those that its statistics give"),
         (broken_statistics, "darker", "its statistics cannot be scored (KeyError: 'predicted_class')"),
         (same_weights_other_score, "source", "but another score"),
         (touched_up_page, "leaderboard.md", "differs from what the records give with the code at hand"),
+        (touched_up_number, "leaderboard.csv", "differs from what the records give with the code at hand: line 2 has"),
         (no_page, "leaderboard.html", "is missing"),
         (ranked_against_the_rule, "leaderboard.csv", "which is trained on labels of the target"),
         (ranked_with_two_seeds, "leaderboard.csv", "ranks 'refined darker' of toy"),
@@ -332,6 +361,27 @@ def test_a_folder_without_measurements_is_said_not_to_be_checked_for_them(sound_
     verdict = check_results(copy, Registry([TOYS]), data=False)
     assert verdict.findings == ()
     assert any("the folder has no measurements" in what for what in verdict.unchecked)
+
+
+def test_numbers_rounded_on_another_machine_are_no_objection(copy):
+    before = (copy / "leaderboard.csv").read_text()
+    scaled(copy, 1 + 1e-13)
+    assert (copy / "leaderboard.csv").read_text() != before
+    assert found(copy) == []
+
+
+def test_commits_that_differ_in_nothing_that_was_run_may_share_a_table(copy):
+    """Results are reused from commit to commit, as long as the code behind them is the same."""
+    edit(record_file(copy, "darker", "-s0-"), lambda r: r["environment"].update(bench="v1-3-gabcdef0"))
+    for path in (copy / "records").iterdir():
+        edit(path, lambda r: r["environment"].setdefault("bench", "v1"))
+    rewrite_report(copy)
+    assert found(copy) == []
+    assert "mix" not in (copy / "leaderboard.md").read_text()
+    other_code(copy)
+    assert "mix `code of train`" in (copy / "leaderboard.md").read_text()
+    (line,) = found(copy)
+    assert "000000000000 of v1-3-gabcdef0 (1 cells)" in line
 
 
 def test_predictions_in_the_store_speak_against_consistent_lies(copy, sound):

@@ -21,7 +21,7 @@ def fit() -> Callable[..., Refiner]:
 
     def run(refiner: Refiner, target: np.ndarray, source: np.ndarray | None = None, seed: int = 0) -> Refiner:
         context = FitContext(torch.Generator().manual_seed(seed), torch.device("cpu"), lambda step, n_steps, loss: None)
-        budget = Budget(name="light", train_steps=1, batch_size=1)
+        budget = Budget(name="light", train_steps=1, batch_size=1, fit_steps=1)
         images = ImageSet.from_arrays(image=target if source is None else source)
         refiner.fit(images, ImageSet.from_arrays(image=target).unlabelled(), budget, context)
         return refiner

@@ -110,13 +110,16 @@ def test_a_template_of_another_size_is_refused():
     source, target = toy_images(2, 16, 16, seed=1), toy_images(2, 16, 16, seed=2)
     wrong = ImageSet(target.columns, {"background_template": np.zeros((8, 16, 3), np.uint8)})
     context = FitContext(torch.Generator().manual_seed(0), torch.device("cpu"), lambda *now: None)
-    budget = Budget(name="light", train_steps=1, batch_size=1)
+    budget = Budget(name="light", train_steps=1, batch_size=1, fit_steps=1)
     with pytest.raises(PluginError, match=r"background_template has shape \(8, 16, 3\), its images \(16, 16, 3\)"):
         ForegroundBackgroundCycleGAN().fit(source, wrong.unlabelled(), budget, context)
 
 
 def test_images_are_cropped_only_where_no_template_belongs_to_them():
-    with_template, budget = toy_images(2, 16, 16, seed=1), Budget(name="paper", train_steps=1, batch_size=1)
+    with_template, budget = (
+        toy_images(2, 16, 16, seed=1),
+        Budget(name="paper", train_steps=1, batch_size=1, fit_steps=1),
+    )
     without = ImageSet(with_template.columns)
     refiner = ForegroundBackgroundCycleGAN()
     assert refiner.size_for(budget, with_template.unlabelled()).crop == 0

@@ -133,7 +133,9 @@ def test_the_rate_falls_in_steps():
 
 def test_the_end_to_end_arm_scores_the_network_for_adapted_images(run_inline):
     """A suite's run: fit, store, load into the task's network, score."""
-    run = run_inline(toy_suite(arms=["refined", "end_to_end"], refiners=["pixelda:views=2"], train_steps=8))
+    run = run_inline(
+        toy_suite(arms=["refined", "end_to_end"], refiners=["pixelda:views=2"], train_steps=8, fit_steps=8)
+    )
     assert run.listener.failures == {}
     scored = {arm for _, arm, refiner, _ in run.scores if refiner.startswith("pixelda")}
     assert scored == {"refined", "end_to_end"}
@@ -231,7 +233,7 @@ def test_a_killed_fit_goes_on_with_weights_that_are_still_shared(monkeypatch):
         task = {"build": build, "loss": task_loss, "checkpoint": checkpoint}
         refiner = PixelDA()
         context = FitContext(random, cpu, lambda step, n_steps, loss: None, **task)
-        refiner.fit(source, unlabelled, Budget(name="light", train_steps=40, batch_size=32), context)
+        refiner.fit(source, unlabelled, Budget(name="light", train_steps=1, batch_size=32, fit_steps=40), context)
         states.append(refiner.state_dict() | {f"task.{name}": value for name, value in refiner.predictor().items()})
         checkpoint = First(checkpoint.first)
     assert checkpoint.saved is not None

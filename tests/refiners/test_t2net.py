@@ -246,7 +246,9 @@ def test_refuses_a_task_without_a_depth_network(run_inline):
 
 def test_the_end_to_end_arm_runs_through_a_suite(tmp_path):
     """Fit, store, load into the task's network, score."""
-    suite = toy_suite(pair="toy_depth", task="depth", arms=["end_to_end"], refiners=["t2net"], seeds=1, train_steps=2)
+    suite = toy_suite(
+        pair="toy_depth", task="depth", arms=["end_to_end"], refiners=["t2net"], seeds=1, train_steps=2, fit_steps=2
+    )
     run = InlineRun(suite, tmp_path, Registry([Path(depth_toys.__file__)]))
     assert run.listener.failures == {}
     assert [arm for _, arm, _, _ in run.scores if arm == "end_to_end"] == ["end_to_end"]

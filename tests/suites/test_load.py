@@ -2,10 +2,14 @@ import pytest
 
 from bench.api import Pair, UserError
 from bench.api.names import split_variant
+from bench.cli.comparison import Asked
+from bench.data.own.pair import OwnParams
 from bench.data.sets.pair_base import PlacedPair
+from bench.plugins.registry import Registry
 from bench.suites.arms import Arm
 from bench.suites.load import Suite, load_suite, save_suite, shipped
 from bench.suites.narrow import narrowed, with_refiners
+from bench.suites.own_folders import own_suite
 from bench.suites.resolve import resolve
 from toy_runs import toy_suite
 
@@ -180,8 +184,8 @@ def test_what_cannot_be_served_is_refused_before_anything_is_made(registry, tabl
     ("change", "message"),
     [
         ({"train_steps": 13}, "have the same recipe 'strong': put their arms into one table"),
-        ({"recipe": "plain", "train_steps": 13}, "differ in train_steps or limits"),
-        ({"recipe": "plain", "limits": {"source_images": 30}}, "differ in train_steps or limits"),
+        ({"recipe": "plain", "train_steps": 13}, "differ in train_steps, fit_steps or limits"),
+        ({"recipe": "plain", "limits": {"source_images": 30}}, "differ in train_steps, fit_steps or limits"),
     ],
 )
 def test_tables_that_their_records_could_not_tell_apart_are_refused(registry, change, message):
@@ -297,3 +301,25 @@ def test_a_row_alone_plans_the_same_jobs_as_its_suite(registry):
     jobs = {planned.cell.id: planned.jobs for planned in of_whole.cells}
     assert len(of_row.cells) == 4 * 5  # refined and source, under both recipes
     assert all(planned.jobs == jobs[planned.cell.id] for planned in of_row.cells)
+
+
+def test_the_steps_of_training_say_nothing_about_a_fit():
+    table, budgets = {"pair": "digits", "task": "classification", "arms": ["oracle"], "train_steps": 60}, []
+    for more in ({}, {"fit_steps": 7}):
+        suite = Suite.model_validate({"name": "s", "title": "s", "tables": [{**table, **more}]})
+        budgets.append(resolve(suite, Registry()).tables[0].budget)
+    assert [budget.train_steps for budget in budgets] == [60, 60]
+    assert [budget.fit_at_most(400) for budget in budgets] == [400, 7]
+    assert budgets[1].fit_at_most(3) == 3
+
+
+def test_a_smoke_run_is_short_in_both():
+    assert all(table.train_steps and table.fit_steps for table in load_suite("smoke").tables)
+
+
+def test_the_command_line_caps_fits_of_suites_and_of_own_folders():
+    asked = Asked(suite="quick", fit_steps=9).to_suite()
+    assert {table.fit_steps for table in asked.tables} == {9}
+    assert {table.train_steps for table in asked.tables} == {table.train_steps for table in load_suite("quick").tables}
+    own = own_suite("depth", dict.fromkeys(OwnParams.model_fields, "") | {"source": "a", "target": "b"}, fit_steps=9)
+    assert own.tables[0].fit_steps == 9

@@ -26,11 +26,11 @@ from typing import Any
 
 import torch
 
-import bench
 from bench.api import PluginError, UserError
 from bench.api.errors import DataError
 from bench.plugins.isolation import one_line, undisturbed
 from bench.plugins.registry import Registry
+from bench.run.code.version import code_version
 from bench.run.executors import HEARTBEAT, Busy, Done, Failed, Progress, WorkOrder
 from bench.run.jobs.kinds import KINDS
 from bench.run.jobs.work import Work
@@ -168,7 +168,7 @@ def environment(device: torch.device) -> dict[str, str]:
     """What the numbers of a record may depend on beside its seeds."""
     name = torch.cuda.get_device_name() if device.type == "cuda" else f"cpu ({platform.machine()})"
     return {
-        "bench": bench.__version__,
+        "bench": code_version(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "platform": platform.system(),

@@ -76,7 +76,7 @@ def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
         "version": VERSION,
         "refiner": spec.refiner.identity(),
         "seed": spec.seed,
-        "budget": spec.budget.model_dump(),
+        "budget": spec.budget.model_dump(exclude_none=True),
         "source": column_digests(inputs["source"], _seen(inputs, "source"), columns),
         "target": column_digests(inputs["target"], _seen(inputs, "target"), columns),
         "task": spec.task.identity() if spec.task else None,

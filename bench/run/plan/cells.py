@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from bench.api import Frozen, Need
 from bench.results.record import Cell
+from bench.run.code.digest import Roots, installed
 from bench.run.jobs import fit, prepare, refine, score, select, train
 from bench.run.jobs.kinds import KINDS
 from bench.run.jobs.work import NetworkSpec
@@ -55,12 +56,25 @@ class TableBuilder:
         )
 
     def add(self, kind: str, label: str, spec: Frozen, inputs: dict[str, str]) -> str:
-        version = KINDS[kind].VERSION
-        job_id = digest_of([kind, version, spec.model_dump(mode="json"), inputs])
+        roots = self._roots(kind, spec)
+        code = installed().digest(roots)
+        job_id = digest_of([kind, KINDS[kind].VERSION, code, spec.model_dump(mode="json"), inputs])
         if job_id not in self.jobs:
             seconds, n_bytes = KINDS[kind].estimate(spec, self.counts)
-            self.jobs[job_id] = Job(job_id, kind, label, spec, tuple(sorted(inputs.items())), seconds, n_bytes)
+            needed = tuple(sorted(inputs.items()))
+            self.jobs[job_id] = Job(job_id, kind, label, spec, needed, seconds, n_bytes, roots, code)
         return job_id
+
+    def _roots(self, kind: str, spec: Frozen) -> Roots:
+        """Where the code of a job begins: with its kind, and with the plug-ins that its specification names."""
+        table, plugins = self.table, list[type]()
+        for part, plugin in (("pair", table.pair), ("task", table.task)):
+            if getattr(spec, part, None) is not None:
+                plugins.append(type(plugin))
+        if described := getattr(spec, "refiner", None):
+            plugins += {type(row.refiner) for _, row in table.rows if row and row.described.name == described.name}
+        task = table.task if getattr(spec, "model", None) is not None else None
+        return installed().roots(KINDS[kind], plugins, task, table.model.name)
 
     def _prepare(self, side: str) -> str:
         table = self.table

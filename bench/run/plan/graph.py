@@ -8,13 +8,21 @@ from functools import cached_property
 
 from bench.api import Frozen
 from bench.results.record import Cell
+from bench.run.code.digest import Roots
 from bench.run.outputs.product import Product
 from bench.suites.resolve import ResolvedSuite, ResolvedTable
 
 
 @dataclass(frozen=True)
 class Job:
-    """A node of the graph. ``inputs`` are (role, recipe id) pairs; ``seconds`` and ``n_bytes`` are prior estimates."""
+    """A node of the graph.
+
+    Attributes
+    ----------
+    inputs: (role, recipe id) pairs.
+    seconds, n_bytes: prior estimates.
+    roots, code: where the code that determines its result begins, and the digest of all that it reaches.
+    """
 
     id: str
     kind: str
@@ -23,6 +31,8 @@ class Job:
     inputs: tuple[tuple[str, str], ...]
     seconds: float
     n_bytes: int
+    roots: Roots
+    code: str
 
     @property
     def signature(self) -> str:

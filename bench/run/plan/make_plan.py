@@ -1,11 +1,13 @@
 """Suite → jobs: a pure function from a resolved suite to a graph of jobs, and the cells and products that they serve.
 
 A job's *recipe id* is the hash of all that determines it by description: kind, names, parameters, versions, digests of
-plug-in files and named folders, budget, seeds, and the ids of its inputs. Nothing is read, made or trained here.
+plug-in files and named folders, budget, seeds, the ids of its inputs, and the code that it runs
+(:mod:`bench.run.code.digest`). Of data, nothing is read, made or trained here.
 """
 
 from __future__ import annotations
 
+from bench.run.code.digest import installed
 from bench.run.outputs.product import Product
 from bench.run.plan.cells import TableBuilder
 from bench.run.plan.graph import Job, Plan, PlannedCell
@@ -26,4 +28,5 @@ def make_plan(suite: ResolvedSuite) -> Plan:
             products += TableProducts(builder).measures()
         if table.pictures:
             products += TableProducts(builder).galleries()
+    installed().save()
     return Plan(suite, jobs, tuple(cells.values()), tuple(products))

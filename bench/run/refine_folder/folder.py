@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from bench import __version__
 from bench.api import Budget, Described, Refiner, UserError
 from bench.api.imageset import ImageSet
 from bench.data.fitting import Size
@@ -34,6 +33,8 @@ from bench.data.listing import Listing
 from bench.data.own.usable import refuse_nested
 from bench.plugins.registry import Registry
 from bench.results.files import write_atomically
+from bench.run.code.digest import Roots, installed
+from bench.run.code.version import code_version
 from bench.run.jobs import fit
 from bench.run.jobs.work import Work
 from bench.run.refine_folder.crops import fit_sets, resized
@@ -49,7 +50,8 @@ MANIFEST = "realgain.json"
 TILE_PX = 1024
 OVERLAP_PX = 128
 JPEG_QUALITY = 95
-NO_SMOKE_RUN = 1_000_000
+TRAIN_STEPS, BATCH = {"light": 500, "standard": 10_000, "paper": 500_000}, 16
+"""No task is trained here; a plug-in's fit may count by a task's steps, and these are what tasks take at most."""
 VERSION = 2
 
 Progress = Callable[[str, int, int], None]
@@ -100,7 +102,7 @@ def refine_folder(
         raise UserError("--size cannot rescale the labels of a BOP folder (camera matrices among them); leave it out")
     native = resized(source, request.size) if request.size else source
     state = _fitted(request, refiner, described, native, target, registry, store, device, progress)
-    identity = _identity(request, described, state)
+    identity = _identity(request, type(refiner), described, state)
     _claim(request.out, identity)
     refiner.load_state_dict(_load(state))
     reads = (refiner.reads | frozenset()) & frozenset(native.pixels)
@@ -119,7 +121,13 @@ def refine_folder(
         digests[relative.as_posix()] = hashlib.sha256(file.read_bytes()).hexdigest()
         progress("refine", row + 1, source.n_images)
     _copy_labels(request, source, progress)
-    done = {**identity, "complete": True, "format": source.format, "images": digests}
+    done = {
+        "made_by": f"realgain {code_version()}",
+        **identity,
+        "complete": True,
+        "format": source.format,
+        "images": digests,
+    }
     write_atomically(request.out / MANIFEST, json.dumps(done, indent=1).encode())
     return Outcome(source.n_images - n_kept, n_kept, source.format)
 
@@ -169,11 +177,11 @@ def _claim(out: Path, identity: dict[str, Any]) -> None:
         write_atomically(manifest, json.dumps({**identity, "complete": False}, indent=1).encode())
 
 
-def _identity(request: Request, described: Described, state: Entry) -> dict[str, Any]:
+def _identity(request: Request, refiner: type[Refiner], described: Described, state: Entry) -> dict[str, Any]:
     return {
-        "made_by": f"realgain {__version__}",
         "refiner": request.refiner,
         "refiner_version": described.version,
+        "code": installed().digest(Roots(((__name__, "_refined"), (__name__, "_encoded"), installed().root(refiner)))),
         "budget": request.budget,
         "size": list(request.size) if request.size else "native",
         "source": folder_digest(request.source),
@@ -198,8 +206,10 @@ def _fitted(
 ) -> Entry:
     """The store's entry of the fit, made if it is missing."""
     reads = tuple(sorted((refiner.reads | frozenset()) & frozenset(source.pixels)))
+    read = ("recognise_any", "photographs", "resized", "fit_sets", "save_set")
     seen = {
         "native": VERSION,
+        "code": installed().digest(Roots(tuple((__name__, name) for name in read))),
         "source": folder_digest(request.source),
         "target": folder_digest(request.target),
         "size": request.size,
@@ -215,8 +225,7 @@ def _fitted(
         }
 
     sets = _kept(store, digest_of(seen), make_sets)
-    # Refiners take few training steps for a sign of a smoke run, and shorten their fits; nothing is trained here.
-    budget = Budget(name=request.budget, train_steps=NO_SMOKE_RUN, batch_size=1)  # type: ignore[arg-type]
+    budget = Budget(name=request.budget, train_steps=TRAIN_STEPS[request.budget], batch_size=BATCH)  # type: ignore[arg-type]
     spec = fit.Spec(
         refiner=described,
         seed=seed_from("fit", described.name, 0),
@@ -225,7 +234,8 @@ def _fitted(
         light_seconds=refiner.fit_seconds,
     )
     inputs = {"source": sets, "target": sets}
-    key = digest_of(fit.action(spec, inputs))
+    key = digest_of([fit.action(spec, inputs), installed().digest(installed().roots(fit, [type(refiner)]))])
+    installed().save()
     work = Work(registry, device, lambda step, n_steps, _: progress("fit", step, n_steps), store.unfinished(key))
     entry = _kept(store, key, lambda folder: fit.run(spec, inputs, folder, work))
     work.unfinished.unlink(missing_ok=True)

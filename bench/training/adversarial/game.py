@@ -13,9 +13,6 @@ from bench.api import Budget, PluginError
 from bench.api.imageset import ImageSet, UnlabelledImages
 from bench.training.adversarial.memory import Memory
 
-FULL_FIT = 100
-"""Training steps below which a budget is a test's or a smoke run's."""
-
 
 @dataclass(frozen=True)
 class Batch:
@@ -153,14 +150,14 @@ def rounds_of(size: Size, budget: Budget, source: ImageSet, target: UnlabelledIm
     """Rounds of a fit.
 
     Rounds fall with the fifth root of the number of pixels: a fit at 64×64 takes 3 times as long as at 32×32, not 4.
-    A budget of fewer than :data:`FULL_FIT` training steps is a test's or a smoke run's: no more rounds than steps.
+    ``budget.fit_steps`` caps them; how long a task trains does not.
     """
     if size.epochs:
         n_rounds = math.ceil(size.epochs * max(source.n_images, target.n_images) / size.batch_size)
     else:
         width, height = size.seen(source)
         n_rounds = math.ceil(size.rounds * min(1.0, 32 * 32 / (width * height)) ** 0.2)
-    return min(n_rounds, budget.train_steps) if budget.train_steps < FULL_FIT else n_rounds
+    return budget.fit_at_most(n_rounds)
 
 
 def least_squares(scores: Tensor, wanted: float) -> Tensor:

@@ -55,7 +55,7 @@ def fitted(make: Callable[[], Refiner], checkpoint: Checkpoint, size: tuple[int,
     source, target = toy_images(9, *size, seed=1), toy_images(7, *size, seed=2)
     refiner, generator = make(), torch.Generator().manual_seed(4)
     context = FitContext(generator, CPU, killing(kill_at), checkpoint=checkpoint)
-    budget = Budget(name="light", train_steps=40, batch_size=1)
+    budget = Budget(name="light", train_steps=1, batch_size=1, fit_steps=40)
     refiner.fit(source.only(frozenset()), target.unlabelled(), budget, context)
     refiner.next_draw = torch.rand(3, generator=generator)
     return refiner

@@ -333,14 +333,15 @@ def test_a_phase_of_generators_alone_needs_a_loss(run):
 
 
 def test_rounds_follow_the_budget_the_size_and_the_epochs():
-    def n_rounds(side: int, train_steps: int = 400, **size) -> int:
+    def n_rounds(side: int, fit_steps: int | None = None, **size) -> int:
         source = ImageSet.from_arrays(image=np.zeros((30, side, side, 3), np.uint8))
         of_budget = Size(width=1, n_blocks=1, discriminator_width=1, batch_size=4, **size)
-        budget = Budget(name="light", train_steps=train_steps, batch_size=1)
+        budget = Budget(name="light", train_steps=1, batch_size=1, fit_steps=fit_steps)
         return rounds_of(of_budget, budget, source, images(41).unlabelled())
 
     assert [n_rounds(side, rounds=600) for side in (16, 32, 64)] == [600, 600, 455]
-    assert n_rounds(64, rounds=600, train_steps=99) == 99
+    assert n_rounds(64, rounds=600, fit_steps=99) == 99
+    assert n_rounds(64, rounds=600, fit_steps=500) == 455  # a cap, not a wish
     assert n_rounds(64, epochs=2) == 21  # ⌈2 · 41 / 4⌉
     assert n_rounds(64, rounds=600, crop=32) == 600
 
