@@ -75,10 +75,19 @@ class Asked:
         str, typer.Option(help="Keep a video together in the split: folder, or prefix of the file name.")
     ] = ""
     classes: Annotated[str, typer.Option(help="Classes that count, as car+person [the source's].")] = ""
-    depth_unit: Annotated[str, typer.Option(help="What a step of 16-bit depth files is: mm, cm, m or 1/256m.")] = ""
+    depth_unit: Annotated[
+        str,
+        typer.Option(help="What depth files hold: mm, cm, m, a fraction as 1/5000m, disparity:F, or carla."),
+    ] = ""
     target_depth_unit: Annotated[str, typer.Option(help="The same of --target, if it differs.")] = ""
     depth_range: Annotated[
         str, typer.Option(help="Nearest and farthest depth in metres, as 0.5+20 [from the source].")
+    ] = ""
+    mask_levels: Annotated[
+        str,
+        typer.Option(
+            help="Masks with soft edges, or as JPEG: the levels that are classes, as 0+127+255; or nearest (class)."
+        ),
     ] = ""
     size: Annotated[str, typer.Option(help="Working width and height, as 320x240 [by task and budget].")] = ""
     budget: Annotated[str, typer.Option(help="With --source: light, standard or paper [light].")] = "light"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import importlib.util
 import os
 import re
 import unicodedata
@@ -19,7 +20,8 @@ from pathlib import Path, PurePath
 
 from bench.api.errors import DataError
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm"})
+_HEIC = {".heic", ".heif"} if importlib.util.find_spec("pillow_heif") else set()
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", *_HEIC})
 DEBRIS = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 _IMAGE_WORDS = (
     "image images img imgs rgb color colour photo photos picture pictures jpegimages camerargb leftimg8bit raw"

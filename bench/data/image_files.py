@@ -34,6 +34,10 @@ def opened(path: Path, content: bytes | None = None) -> Iterator[ImageFile.Image
     ------
     DataError: missing, empty, truncated or no image at all.
     """
+    if path.suffix.lower() in (".heic", ".heif"):
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
     try:
         with Image.open(path if content is None else io.BytesIO(content)) as image:
             yield image

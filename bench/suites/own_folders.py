@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from bench.api import Limits, UserError
 from bench.api.names import join_variant, split_variant, unknown
+from bench.data.depth_units import ALLOWED as ALLOWED_UNITS
 from bench.data.formats import FORMATS
 from bench.data.own.pair import OwnPair, OwnParams
 from bench.suites.load import Suite, TableEntry
@@ -26,8 +27,9 @@ LABELLED_IMAGES = (20, 10, 5, 2)
 EXPECTED = {
     "size": "width and height in pixels, as 320x240",
     "depth_range": "nearest and farthest depth in metres, as 0.5+20",
-    "depth_unit": "mm, cm, m or 1/256m",
-    "target_depth_unit": "mm, cm, m or 1/256m",
+    "depth_unit": ALLOWED_UNITS,
+    "target_depth_unit": ALLOWED_UNITS,
+    "mask_levels": "nearest, or the levels that are classes in order, as 0+127+255",
     "group_by": "folder or prefix",
 }
 """What the options of the pair that may be wrong have to be, as the command line says it."""

@@ -1,10 +1,14 @@
 """Formats in which users keep images and labels, one file each."""
 
 from bench.data.formats.recognise import (
+    ALL_FORMATS,
     FORMATS,
+    GENERIC,
+    HEIC,
     LABEL_TEXTS,
     UNREAD,
     Options,
+    Resize,
     format_title,
     of_images,
     other_size,
@@ -15,10 +19,14 @@ from bench.data.formats.recognise import (
 )
 
 __all__ = [
+    "ALL_FORMATS",
     "FORMATS",
+    "GENERIC",
+    "HEIC",
     "LABEL_TEXTS",
     "UNREAD",
     "Options",
+    "Resize",
     "format_title",
     "of_images",
     "other_size",

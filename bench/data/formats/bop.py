@@ -11,7 +11,9 @@
                            (allocentric): R' = A(ray)ᵀ R, A the smallest rotation from the view axis to the ray through
                            the crop's centre, because a crop shows an object alike wherever it stood in the image
 
-Quaternions are (w, x, y, z) of model → camera. Outside the image a crop is black.
+Where ``scene_gt_info.json`` is missing, as BlenderProc's writer leaves it, what boxes and crops need of it is computed
+from ``mask_visib/`` (and ``mask/``); depth needs none of them. Quaternions are (w, x, y, z) of model → camera. Outside
+the image a crop is black.
 """
 
 from __future__ import annotations
@@ -27,9 +29,10 @@ from bench.api.errors import DataError
 from bench.data.formats import Options
 from bench.data.image_files import image_size, read_depth, read_ids, read_picture
 from bench.data.listing import Listing, Reader
+from bench.data.parallel import for_each
 
 NAME = "BOP"
-GROUND_TRUTH = "scene_gt.json"
+GROUND_TRUTH, GT_INFO = "scene_gt.json", "scene_gt_info.json"
 CROP_FACTOR = 1.2
 LEAST_VISIBLE = 0.1
 LEAST_VISIBLE_OF_CROP = 0.5
@@ -70,9 +73,12 @@ def listing(root: Path, files: tuple[Path, ...], options: Options) -> Listing | 
     if not recognised(root, files):
         return None
     shots = [shot for file in files if file.name == GROUND_TRUTH for shot in read_scene(root / file.parent)]
-    if options.task in ("pose", "classification"):
-        return crops(shots)
-    return whole(shots, with_depth=options.task == "depth")
+    if options.task == "depth":
+        return whole(shots, with_depth=True)
+    shots, n_computed = with_visibility(shots)
+    found = crops(shots) if options.task in ("pose", "classification") else whole(shots, with_depth=False)
+    note = f"{GT_INFO} is missing: boxes of {n_computed} images are computed from mask_visib/"
+    return replace(found, notes=(*found.notes, note)) if n_computed else found
 
 
 def read_scene(folder: Path) -> list[Shot]:
@@ -82,17 +88,19 @@ def read_scene(folder: Path) -> list[Shot]:
     ------
     DataError: a JSON file or an image that is missing or broken.
     """
-    truth, camera, info = (_json(folder / name) for name in (GROUND_TRUTH, "scene_camera.json", "scene_gt_info.json"))
+    truth, camera = (_json(folder / name) for name in (GROUND_TRUTH, "scene_camera.json"))
+    info = _json(folder / GT_INFO) if (folder / GT_INFO).is_file() else None
     pictures = _by_number(folder, ("rgb", "gray"))
     depths = _by_number(folder, ("depth",))
     shots = []
     for key, objects in sorted(truth.items(), key=lambda item: int(item[0])):
         number = int(key)
-        if number not in pictures or key not in camera or key not in info:
+        if number not in pictures or key not in camera or (info is not None and key not in info):
             raise DataError(
                 f"{folder}: image {number} of {GROUND_TRUTH} has no picture in rgb/ or gray/, or no entry in "
-                "scene_camera.json or scene_gt_info.json; unpack the scene again"
+                f"scene_camera.json or {GT_INFO}; unpack the scene again"
             )
+        seen = info[key] if info is not None else [{}] * len(objects)
         k = camera[key]["cam_K"]
         shots.append(
             Shot(
@@ -102,10 +110,60 @@ def read_scene(folder: Path) -> list[Shot]:
                 number=number,
                 intrinsics=np.array([k[0], k[4], k[2], k[5]], np.float32),
                 metres_per_step=float(camera[key].get("depth_scale", 1.0)) / 1000,
-                objects=tuple({**pose, **seen} for pose, seen in zip(objects, info[key], strict=True)),
+                objects=tuple({**pose, **visible} for pose, visible in zip(objects, seen, strict=True)),
             )
         )
     return shots
+
+
+def with_visibility(shots: list[Shot]) -> tuple[list[Shot], int]:
+    """The images with what ``scene_gt_info.json`` says of each object, computed from masks where that is missing.
+
+    BlenderProc's writer leaves both to the tools of BOP. Also returned is the number of images so mended.
+
+    Raises
+    ------
+    DataError: neither the file nor the masks are there.
+    """
+    bare = [i for i, shot in enumerate(shots) if any("visib_fract" not in obj for obj in shot.objects)]
+    mended = list(shots)
+
+    def mend(place: int) -> None:
+        shot = shots[bare[place]]
+        objects = tuple({**obj, **_visibility(shot, index)} for index, obj in enumerate(shot.objects))
+        mended[bare[place]] = replace(shot, objects=objects)
+
+    for_each(mend, len(bare))
+    return mended, len(bare)
+
+
+def _visibility(shot: Shot, index: int) -> dict[str, Any]:
+    """``bbox_visib``, ``bbox_obj`` and ``visib_fract`` of an object, from its masks."""
+    name = f"{shot.number:06d}_{index:06d}.png"
+    visible_file, whole_file = shot.masks / name, shot.masks.parent / "mask" / name
+    if not visible_file.is_file():
+        raise DataError(
+            f"{shot.masks.parent} has no {GT_INFO} and no mask_visib/{name}, and boxes and crops need one of the two: "
+            "make them with calc_gt_masks.py and calc_gt_info.py of bop_toolkit (BlenderProc's writer leaves that to "
+            "it); depth needs neither"
+        )
+    visible = read_ids(visible_file) > 0
+    entire = read_ids(whole_file) > 0 if whole_file.is_file() else visible
+    n_pixels = int(entire.sum())
+    return {
+        "bbox_visib": _bounds(visible),
+        "bbox_obj": _bounds(entire),
+        "visib_fract": int(visible.sum()) / n_pixels if n_pixels else 0.0,
+    }
+
+
+def _bounds(mask: np.ndarray) -> list[int]:
+    """Left, top, width, height of the true pixels, zeros without any."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return [0, 0, 0, 0]
+    left, top = int(columns[0]), int(rows[0])
+    return [left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1]
 
 
 def whole(shots: list[Shot], *, with_depth: bool) -> Listing:

@@ -3,29 +3,36 @@
     bbox [left, top, width, height] in pixels from 0;  category ids need not be consecutive
 
 Several such files (``instances_train.json``, ``instances_val.json``) are read as one set, in which an image may be
-listed once. A ``file_name`` is looked for below the JSON file's folder, below the root, and by as much of the end of
-its path as is there; it may be another machine's, ``C:\\renders\\0001.png``. Regions marked ``iscrowd`` cover many
-objects and have no box of their own: they are left out, and counted in the notes.
+listed once; of COCO's own folder ``annotations`` the instances are read. A ``file_name`` is looked for as
+:class:`bench.data.formats.objects.Names` says; it may be another machine's, ``C:\\renders\\0001.png``. Regions marked
+``iscrowd`` cover many objects and have no box of their own: they are left out of boxes, and counted in the notes.
+
+Masks are drawn from ``segmentation``, polygons or run lengths; the rest of the image is ``background``.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bench.api.errors import DataError
-from bench.data.folders import composed, images_among
-from bench.data.formats import Options, of_images, other_size
+from bench.data.folders import images_among
+from bench.data.formats import Options, Resize
+from bench.data.formats.objects import Annotated, Labels, Names, Object, bounds, listing_of
+from bench.data.formats.outlines import scale_outlines
 from bench.data.listing import Listing
 
 NAME = "COCO"
 KEYS = frozenset({"images", "annotations", "categories"})
+COMPANIONS = ("keypoints", "captions", "stuff", "panoptic", "image_info")
+"""Words in the names of COCO's other files of the same images."""
 Id = int | str
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -35,8 +42,8 @@ class Document:
     file: Path
     content: dict[str, Any]
 
-    def of(self, kind: str, key: str) -> list[Any]:
-        """What every entry of ``kind`` has under ``key``.
+    def of(self, kind: str, key: str = "") -> list[Any]:
+        """What every entry of ``kind`` has under ``key``; the entries themselves without one.
 
         Raises
         ------
@@ -46,12 +53,16 @@ class Document:
         if not isinstance(entries, list):
             raise DataError(f"{self.file}: {kind!r} is a {type(entries).__name__} where COCO has a list")
         for place, entry in enumerate(entries):
-            if not isinstance(entry, dict) or entry.get(key) is None:
-                raise DataError(
-                    f"{self.file}: entry {place + 1} of {kind!r} has no {key!r}, which boxes need; export the set "
-                    "again as COCO object detection, or correct the entry"
-                )
-        return [entry[key] for entry in entries]
+            if not isinstance(entry, dict) or (key and entry.get(key) is None):
+                raise DataError(self.missing(kind, place, key))
+        return [entry[key] for entry in entries] if key else entries
+
+    def missing(self, kind: str, place: int, key: str) -> str:
+        """The message for an entry that lacks what it needs."""
+        return (
+            f"{self.file}: entry {place + 1} of {kind!r} has no {key!r}, which boxes need; export the set again as "
+            "COCO object detection, or correct the entry"
+        )
 
 
 def recognised(root: Path, files: tuple[Path, ...]) -> bool:
@@ -61,54 +72,66 @@ def recognised(root: Path, files: tuple[Path, ...]) -> bool:
 
 def listing(root: Path, files: tuple[Path, ...], options: Options) -> Listing | None:
     """See :mod:`bench.data.formats`; classes in the order of their ids."""
-    documents = _documents(root, files)
+    documents, notes = _without_companions(_documents(root, files))
     if not documents:
         return None
     names = _categories(documents)
-    ids = {category: place for place, category in enumerate(names)}
-    known, images = {composed(file.as_posix()): file for file in files}, images_among(files)
-    by_name: dict[str, list[Path]] = {}
-    for image in images:
-        by_name.setdefault(composed(image.name), []).append(image)
-    listed: dict[Path, Path] = {}
-    sizes: list[tuple[Path, tuple[int, int] | None]] = []
-    boxes, classes = [], []
+    images = images_among(files)
+    found = Names.among(root, files, images)
+    rows: dict[Path, Annotated] = {}
     n_crowds = 0
     for document in documents:
-        of_image, crowds = _annotations(document, ids)
+        objects, crowds = _annotations(document, names, masks=options.task == "segmentation")
         n_crowds += crowds
         for entry, name in zip(document.content["images"], document.of("images", "file_name"), strict=True):
-            path = _file(root, document.file, str(name), known, by_name)
-            if path in listed:
+            image = found.find(document.file.parent.relative_to(root), str(name))
+            if image is None:
+                n_files = found.count(str(name))
+                what = f"{n_files} files of that name" if n_files else "no such file"
                 raise DataError(
-                    f"{document.file} lists {path}, which {listed[path]} lists already; keep one of the two files (or "
-                    "entries): its boxes would count twice"
+                    f"{document.file}: file_name {name!r}: found {what} below {root}; add the image, or correct the "
+                    "name"
                 )
-            listed[path] = document.file
+            if image in rows:
+                raise DataError(
+                    f"{document.file} lists {image}, which {root / rows[image].file} lists already; keep one of the "
+                    "two files (or entries): its boxes would count twice"
+                )
             stated = (int(entry["width"]), int(entry["height"])) if entry.get("width") and entry.get("height") else None
-            sizes.append((document.file, stated))
-            found = of_image[_id(entry["id"])]
-            boxes.append(np.array([box for box, _ in found], np.float32).reshape(-1, 4))
-            classes.append(np.array([class_id for _, class_id in found], np.int64))
-    notes = [f"{n_crowds} crowd regions left out"] if n_crowds else []
-    if unlisted := set(images) - set(listed):
+            file = document.file.relative_to(root)
+            rows[image] = Annotated(image, file, tuple(objects[_id(entry["id"])]), stated)
+    notes += [f"{n_crowds} crowd regions left out"] if n_crowds else []
+    if unlisted := set(images) - set(rows):
         notes.append(f"{len(unlisted)} images that the JSON file does not list are left out, as {min(unlisted)}")
-    plain = of_images(NAME, root, tuple(listed), files)
+    labels = Labels([*rows.values()], tuple(names.values()), tuple(notes))
+    return listing_of(NAME, root, labels, files, options)
 
-    def size(i: int) -> tuple[int, int]:
-        here, (file, said) = plain.size(i), sizes[i]
-        if said is not None and said != here:
-            raise other_size(plain.names[i], here, file, said)
-        return here
 
-    return replace(
-        plain,
-        size=size,
-        class_names=tuple(names.values()),
-        boxes=boxes.__getitem__,
-        box_class=classes,
-        notes=tuple(notes),
-    )
+def rescale(root: Path, file: Path, resize: Resize) -> bytes | None:
+    """Sizes of images; boxes, areas, outlines and keypoints of annotations; run-length masks by nearest neighbour."""
+    if file.suffix.lower() != ".json" or not (documents := _documents(root, (file,))):
+        return None
+    content, factors = documents[0].content, {}
+    for image in content["images"]:
+        if not (image.get("width") and image.get("height")):
+            raise DataError(
+                f"{root / file} states no size of {image.get('file_name')!r}; add width and height to it, or leave "
+                "--size out"
+            )
+        factors[_id(image["id"])] = resize.factors((image["width"], image["height"]))
+        image["width"], image["height"] = resize.size
+    for annotation in content["annotations"]:
+        across, down = factors[_id(annotation["image_id"])]
+        if annotation.get("bbox"):
+            annotation["bbox"] = [v * f for v, f in zip(annotation["bbox"], (across, down) * 2, strict=True)]
+        if "area" in annotation:
+            annotation["area"] *= across * down
+        if annotation.get("keypoints"):
+            points = np.array(annotation["keypoints"], float).reshape(-1, 3) * (across, down, 1)
+            annotation["keypoints"] = points.ravel().tolist()
+        if outlines := annotation.get("segmentation"):
+            annotation["segmentation"] = scale_outlines(outlines, (across, down), resize.size)
+    return json.dumps(content).encode()
 
 
 def _documents(root: Path, files: tuple[Path, ...]) -> list[Document]:
@@ -138,50 +161,65 @@ def _categories(documents: list[Document]) -> dict[Id, str]:
     return dict(sorted(names.items(), key=lambda item: (isinstance(item[0], str), item[0])))
 
 
-def _annotations(document: Document, ids: Mapping[Id, int]) -> tuple[dict[Id, list[tuple[list[float], int]]], int]:
-    """(corners, class) by image, and the number of crowd regions."""
-    of_image: dict[Id, list[tuple[list[float], int]]] = {_id(key): [] for key in document.of("images", "id")}
+def _without_companions(documents: list[Document]) -> tuple[list[Document], list[str]]:
+    """Without the files that describe the same images beside COCO's ``instances_*.json``, and a note on them.
+
+    ``annotations_trainval2017.zip`` holds ``instances``, ``person_keypoints`` and ``captions`` of two splits.
+    """
+    instances = [document for document in documents if "instances" in document.file.stem.lower()]
+    listed = {name for document in instances for name in document.of("images", "file_name")}
+    companions = [
+        document
+        for document in documents
+        if any(word in document.file.stem.lower() for word in COMPANIONS)
+        and document not in instances
+        and listed & set(document.of("images", "file_name"))
+    ]
+    if not companions:
+        return documents, []
+    left_out = ", ".join(document.file.name for document in companions)
+    note = f"{', '.join(d.file.name for d in instances)} is read; {left_out} left out, which lists the same images"
+    return [document for document in documents if document not in companions], [note]
+
+
+def _annotations(document: Document, names: Mapping[Id, str], *, masks: bool) -> tuple[dict[Id, list[Object]], int]:
+    """Objects by image, and the number of crowd regions that were left out; in masks, crowds count."""
+    of_image: dict[Id, list[Object]] = {_id(key): [] for key in document.of("images", "id")}
     if len(of_image) < len(document.content["images"]):
         raise DataError(f"{document.file}: two of its images have one id; give each its own")
     n_crowds = 0
-    document.of("annotations", "bbox")
-    for annotation in document.content["annotations"]:
-        if annotation.get("iscrowd"):
+    for place, annotation in enumerate(document.of("annotations")):
+        if annotation.get("iscrowd") and not masks:
             n_crowds += 1
             continue
         image_id, category = _id(annotation.get("image_id")), _id(annotation.get("category_id"))
-        if image_id not in of_image or category not in ids:
+        if image_id not in of_image or category not in names:
             what = f"image {image_id}" if image_id not in of_image else f"category {category}"
             raise DataError(
                 f"{document.file}: annotation {annotation.get('id')} is of {what}, which the file does not list"
             )
-        try:
-            left, top, width, height = map(float, annotation["bbox"])
-        except (TypeError, ValueError):
-            raise DataError(
-                f"{document.file}: annotation {annotation.get('id')} has the bbox {annotation['bbox']!r}; expected "
-                "[left, top, width, height] in pixels"
-            ) from None
-        of_image[image_id].append(([left, top, left + width, top + height], ids[category]))
+        outline = annotation.get("segmentation") or None
+        of_image[image_id].append(Object(names[category], _box(document, place, annotation, outline), outline))
     return of_image, n_crowds
+
+
+def _box(document: Document, place: int, annotation: dict[str, Any], outline: Any) -> Box:
+    """Left, top, right and bottom; the bounds of the polygons where there is no ``bbox``."""
+    if annotation.get("bbox") is None and isinstance(outline, list):
+        return bounds([point for polygon in outline for point in zip(polygon[::2], polygon[1::2], strict=True)])
+    if annotation.get("bbox") is None:
+        raise DataError(document.missing("annotations", place, "bbox"))
+    try:
+        left, top, width, height = map(float, annotation["bbox"])
+    except (TypeError, ValueError):
+        raise DataError(
+            f"{document.file}: annotation {annotation.get('id')} has the bbox {annotation['bbox']!r}; expected "
+            "[left, top, width, height] in pixels"
+        ) from None
+    return left, top, left + width, top + height
 
 
 def _id(value: object) -> Id:
     """12 and ``"12"`` are one id; some tools use words."""
     text = str(value)
     return int(text) if text.isdigit() else text
-
-
-def _file(root: Path, json_file: Path, name: str, known: Mapping[str, Path], by_name: Mapping[str, list[Path]]) -> Path:
-    """The image that a ``file_name`` means, relative to the root."""
-    parts = PurePosixPath(composed(name.replace("\\", "/"))).parts
-    for candidate in (json_file.parent.relative_to(root).joinpath(*parts), Path(*parts)):
-        if (path := known.get(composed(candidate.as_posix()))) is not None:
-            return path
-    found = by_name.get(parts[-1], []) if parts else []
-    for n_parts in range(len(parts), 0, -1):
-        matches = [file for file in found if tuple(map(composed, file.parts[-n_parts:])) == parts[-n_parts:]]
-        if len(matches) == 1:
-            return matches[0]
-    what = f"{len(found)} files of that name" if found else "no such file"
-    raise DataError(f"{json_file}: file_name {name!r}: found {what} below {root}; add the image, or correct the name")

@@ -7,14 +7,14 @@
 Classes are named by a file anywhere in the folder (:mod:`bench.data.formats.class_files`): ``classes.txt`` or
 ``labels.txt``; a CSV ``classes.csv``, ``class_dict.csv`` or ``label_colors.csv``; or CVAT's ``labelmap.txt``. Without
 one, all masks are read to find the ids, and the classes are called by their numbers. Classes called void, ignore,
-unlabelled, unlabeled or unknown are ignored (255), and so is the value 255 unless a CSV names it, or it is the only one
-beside 0: masks of an object in white on black.
+unlabelled, unlabeled or unknown are ignored (255), and so is the value 255 unless a CSV names it, or it is the only
+one beside 0: masks of an object in white on black, where it is class 1. Masks that JPEG, resizing or soft edges have
+blurred are refused (:mod:`bench.data.formats.mask_levels`), unless ``--mask-levels`` says which levels are classes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +23,19 @@ from bench.api.errors import DataError
 from bench.data.folders import INSTANCE_WORDS, MASK_WORDS, files_below, images_among, label_images_among, paired, says
 from bench.data.formats import Options, of_images
 from bench.data.formats.class_files import Named, names_of_txt, of_csv, of_labelmap
+from bench.data.formats.mask_levels import (
+    JPEG,
+    NEAREST,
+    counted,
+    levels_of,
+    parse_levels,
+    ranks,
+    refuse_blurred,
+)
+from bench.data.formats.official import is_cityscapes
 from bench.data.image_files import read_colours, read_ids
 from bench.data.listing import IGNORE, Listing
-from bench.data.parallel import for_each
+from bench.data.sets.classes import CITYSCAPES_IDS, CLASSES
 
 NAME = "mask PNGs"
 TXT = ("classes.txt", "labels.txt", "class_names.txt")
@@ -33,14 +43,20 @@ CSV = ("classes.csv", "class_dict.csv", "label_colors.csv", "labels.csv")
 LABELMAP = "labelmap.txt"
 IGNORED = frozenset({"void", "ignore", "unlabelled", "unlabeled", "unknown"})
 UNKNOWN = 254
-JPEG = (".jpg", ".jpeg")
+MOST_SHOWN = 8
+N_CITYSCAPES_IDS = 34
 
 
 @dataclass(frozen=True)
 class ClassTable(Named):
-    """Names, and what stands for each in a mask; ``folder`` is named where they are another folder's."""
+    """Names, and what stands for each in a mask.
+
+    ``folder`` is named where they are another folder's; with ``nearest`` each pixel counts as the class whose value or
+    colour is nearest.
+    """
 
     folder: str = ""
+    nearest: bool = False
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -54,31 +70,56 @@ class ClassTable(Named):
         ------
         DataError: a value or colour that no class has.
         """
-        if self.in_colours:
-            colours = read_colours(path).astype(np.int64)
-            raw = colours[..., 0] << 16 | colours[..., 1] << 8 | colours[..., 2]
-        else:
-            raw = read_ids(path)
+        kept = self.kept
+        id_of = np.array([kept.index(name) if name in kept else IGNORE for name in self.names], np.uint8)
+        raw = self._values(path)
+        if self.nearest:
+            return id_of[self._nearest(raw)]
         order = np.argsort(self.values)
         values = np.array(self.values)[order]
-        kept = self.kept
-        id_of = np.array([kept.index(name) if name in kept else IGNORE for name in self.names], np.uint8)[order]
         place = np.searchsorted(values, raw).clip(max=len(values) - 1)
-        ids = np.where(values[place] == raw, id_of[place], np.uint8(UNKNOWN))
+        ids = np.where(values[place] == raw, id_of[order][place], np.uint8(UNKNOWN))
         if not self.in_colours and IGNORE not in self.values:
             ids[raw == IGNORE] = IGNORE
         if (unknown := raw[ids == UNKNOWN]).size:
+            jpeg = path.suffix.lower() in JPEG
+            why = "; JPEG changes ids and colours: save masks as PNG" if jpeg else ""
+            nearest = ", or state --mask-levels nearest" if jpeg or self.in_colours else ""
             shown = ", ".join(self._written(int(value)) for value in np.unique(unknown)[:5])
-            jpeg = "; JPEG changes ids and colours: save masks as PNG" if path.suffix.lower() in JPEG else ""
             raise DataError(
-                f"{path}: found {'colour' if self.in_colours else 'class id'} {shown}, which no class has; there are "
-                f"{len(self.names)} classes{f', those of {self.folder}' if self.folder else ''}: correct the mask, or "
-                f"add the class to the classes file (255 is ignored){jpeg}"
+                f"{path}: found {'colour' if self.in_colours else 'class id'} {shown}, which no class has, in "
+                f"{100 * unknown.size / raw.size:.3g} % of its pixels; there are {len(self.names)} classes"
+                f"{f', those of {self.folder}' if self.folder else ''}: correct the mask, or add the class to the "
+                f"classes file (255 is ignored){nearest}{why}"
             )
         return ids
 
+    def _values(self, path: Path) -> np.ndarray:
+        """``(H, W) int64``: what stands in a mask, colours packed."""
+        if not self.in_colours:
+            return read_ids(path)
+        colours = read_colours(path).astype(np.int64)
+        packed: np.ndarray = colours[..., 0] << 16 | colours[..., 1] << 8 | colours[..., 2]
+        return packed
+
+    def _nearest(self, raw: np.ndarray) -> np.ndarray:
+        """``(H, W) int64``: the place of the class whose value or colour is nearest to each pixel's."""
+        found, inverse = np.unique(raw, return_inverse=True)
+        distance = sum(
+            (_channel(found, shift)[:, None] - _channel(np.array(self.values), shift)) ** 2 for shift in (0, 8, 16)
+        )
+        if not self.in_colours:
+            distance = np.abs(found[:, None] - np.array(self.values))
+        nearest: np.ndarray = np.asarray(distance).argmin(axis=1)[inverse].reshape(raw.shape)
+        return nearest
+
     def _written(self, value: int) -> str:
         return f"({value >> 16}, {value >> 8 & 255}, {value & 255})" if self.in_colours else str(value)
+
+
+def _channel(packed: np.ndarray, shift: int) -> np.ndarray:
+    channel: np.ndarray = packed >> shift & 255
+    return channel
 
 
 def recognised(root: Path, files: tuple[Path, ...]) -> bool:
@@ -90,15 +131,79 @@ def listing(root: Path, files: tuple[Path, ...], options: Options) -> Listing | 
     """See :mod:`bench.data.formats`."""
     if not recognised(root, files):
         return None
-    images, paths = _pairs(root, files)
-    table, note = _classes(root, files, options.classes_from)
+    images, masks = _pairs(root, files)
+    paths = tuple(masks)
+    named, notes = _named(root, files, options.classes_from)
     plain = of_images(NAME, root, images, files)
+    if options.mask_levels and options.mask_levels != NEAREST:
+        return _with_levels(plain, paths, named, parse_levels(options.mask_levels), notes)
+    if options.mask_levels and named is None:
+        raise DataError(
+            f"{root} names no classes, so none is the nearest; state their levels, as --mask-levels 0+255, or add a "
+            "classes.csv with the columns name,id"
+        )
+    table = replace(named, nearest=bool(options.mask_levels)) if named else None
+    if table is None:
+        refuse_blurred(root, paths)
+        table = numbered(paths)
+        notes.append("no classes.txt names the classes: they are the ids in the masks")
+        if IGNORE in table.values:
+            notes.append("masks hold 0 and 255 alone: 255 is class 1")
+    elif not table.in_colours and not table.nearest:
+        if any(path.suffix.lower() in JPEG for path in paths):
+            refuse_blurred(root, paths)
+        table, note = _white_on_black(table, paths)
+        notes += [note] if note else []
+    if not table.in_colours and IGNORE not in table.values and not table.nearest:
+        notes += _ignored(paths)
     return replace(
         plain,
         pixels={**plain.pixels, "mask": lambda i: table.ids(paths[i])},
         class_names=table.kept,
-        notes=(note,) if note else (),
+        notes=tuple(notes),
     )
+
+
+def _with_levels(
+    plain: Listing, paths: tuple[Path, ...], named: ClassTable | None, levels: tuple[int, ...], notes: list[str]
+) -> Listing:
+    """Masks whose classes are stated levels: named by the classes file where it fits, otherwise 0, 1, …"""
+    counts = counted(paths)
+    table = ranks(list(counts), levels)
+    if max(counts) >= len(table):
+        raise DataError(f"{paths[0].parent}: found the value {max(counts)} in masks of 16 bits; --mask-levels are of 8")
+    names = tuple(str(rank) for rank in range(len(levels)))
+    if named is not None and not named.in_colours:
+        by_value = dict(zip(named.values, named.names, strict=True))
+        if set(levels) <= by_value.keys():
+            names = tuple(by_value[level] for level in levels)
+        elif len(named.names) == len(levels):
+            names = named.names
+    moved = sum(n for value, n in counts.items() if value not in levels and value not in range(len(levels)))
+    share = 100 * moved / sum(counts.values())
+    note = f"{share:.3g} % of mask pixels count as the nearest of {', '.join(map(str, levels))} (--mask-levels)"
+    return replace(
+        plain,
+        pixels={**plain.pixels, "mask": lambda i: table[read_ids(paths[i])]},
+        class_names=names,
+        notes=(*notes, note),
+    )
+
+
+def _white_on_black(table: ClassTable, paths: tuple[Path, ...]) -> tuple[ClassTable, str]:
+    """Two named classes, and masks of 0 and 255 alone: 255 is the second class."""
+    if table.values != (0, 1) or set(levels_of(paths).counts) != {0, IGNORE}:
+        return table, ""
+    return replace(table, values=(0, IGNORE)), f"masks hold 0 and 255: 255 is {table.names[1]}"
+
+
+def _ignored(paths: tuple[Path, ...]) -> list[str]:
+    """A note on the pixels of a sample that count for nothing, and how to count them."""
+    levels = levels_of(paths)
+    if not (share := levels.share((IGNORE,))):
+        return []
+    shown = "+".join(map(str, levels.counts)) if len(levels.counts) <= MOST_SHOWN else "0+…+255"
+    return [f"255 is ignored, {100 * share:.3g} % of mask pixels; if it is a class, state --mask-levels {shown}"]
 
 
 def _pairs(root: Path, files: tuple[Path, ...]) -> tuple[tuple[Path, ...], list[Path]]:
@@ -111,13 +216,20 @@ def _masks(files: tuple[Path, ...]) -> tuple[Path, ...]:
     return tuple(mask for mask in label_images_among(files, MASK_WORDS) if not says(mask, INSTANCE_WORDS))
 
 
-def _classes(root: Path, files: tuple[Path, ...], other: Path | None) -> tuple[ClassTable, str]:
-    """The classes as the folder names them, or as another does, or by number; and what to say about it."""
+def _named(root: Path, files: tuple[Path, ...], other: Path | None) -> tuple[ClassTable | None, list[str]]:
+    """The classes as the folder names them, or as another does, and what to say about it."""
     if table := class_table(root, files):
-        return table, ""
-    if other is not None and (table := class_table(other, files_below(other))):
-        return replace(table, folder=other.name), f"no classes.txt: ids mean what they mean in {other.name}"
-    return numbered(tuple(_pairs(root, files)[1])), "no classes.txt names the classes: they are the ids in the masks"
+        return table, []
+    there = files_below(other) if other is not None else ()
+    if other is not None and is_cityscapes(there):
+        values = (*CITYSCAPES_IDS, *sorted(set(range(N_CITYSCAPES_IDS)) - set(CITYSCAPES_IDS)))
+        names = (*CLASSES, *["void"] * (len(values) - len(CLASSES)))
+        note = f"no classes.txt: ids mean what they mean in {other.name}, Cityscapes' labelIds"
+        return ClassTable(names, values, folder=other.name), [note]
+    if other is not None and (table := class_table(other, there)):
+        note = f"no classes.txt: ids mean what they mean in {other.name}"
+        return replace(table, folder=other.name), [note]
+    return None, []
 
 
 def class_table(root: Path, files: tuple[Path, ...]) -> ClassTable | None:
@@ -137,14 +249,12 @@ def class_table(root: Path, files: tuple[Path, ...]) -> ClassTable | None:
     return None
 
 
-@lru_cache(maxsize=8)
 def numbered(paths: tuple[Path, ...]) -> ClassTable:
-    """Classes called by the ids that the masks hold, all of which are read."""
-    found: list[set[int]] = [set() for _ in paths]
-    for_each(lambda i: found[i].update(np.flatnonzero(np.bincount(read_ids(paths[i]).ravel())).tolist()), len(paths))
-    values = sorted(set().union(*found))
-    if values != [0, IGNORE]:
-        values = [value for value in values if value != IGNORE]
+    """Classes called by the ids that the masks hold, all of which are read; white on black is 1 on 0."""
+    values = list(counted(paths))
+    if values == [0, IGNORE]:
+        return ClassTable(("0", "1"), (0, IGNORE))
+    values = [value for value in values if value != IGNORE]
     if len(values) > UNKNOWN:
         raise DataError(
             f"{paths[0].parent}: found {len(values)} different ids in the masks; at most {UNKNOWN} are read"

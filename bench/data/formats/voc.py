@@ -7,6 +7,7 @@ Every object counts, also one marked difficult (the task's metric knows no other
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.parsers import expat
@@ -15,7 +16,7 @@ import numpy as np
 
 from bench.api.errors import DataError
 from bench.data.folders import images_among, key_of, paired
-from bench.data.formats import Options, of_images, other_size
+from bench.data.formats import Options, Resize, of_images, other_size
 from bench.data.listing import Listing
 
 NAME = "Pascal VOC"
@@ -63,13 +64,36 @@ def listing(root: Path, files: tuple[Path, ...], options: Options) -> Listing | 
     )
 
 
+def rescale(root: Path, file: Path, resize: Resize) -> bytes | None:
+    """Width, height and corners in the new pixels, rounded to whole ones; the rest of the text as it was."""
+    path = root / file
+    if file.suffix.lower() != ".xml" or not _is_annotation(path):
+        return None
+    native = read_annotation(path).size or resize.native(file)
+    if native is None:
+        raise DataError(f"{path} states no size and no image is called so; add <size> to it, or remove it")
+    factors, limits = resize.factors(native), resize.size
+
+    def corner(found: re.Match[str]) -> str:
+        tag, value = found[1], float(found[2])
+        factor, limit = factors[tag[0] == "y"], limits[tag[0] == "y"]
+        # The first pixel is 1: a left edge lies before its pixel, a right edge behind it.
+        scaled = (value - 1) * factor + 1 if tag.endswith("min") else value * factor
+        return f"<{tag}>{min(max(round(scaled), 1), limit)}</{tag}>"
+
+    text = re.sub(r"<([xy](?:min|max))>\s*([-\d.eE+]+)\s*</\1>", corner, path.read_bytes().decode())
+    text = re.sub(r"<width>[^<]*</width>", f"<width>{limits[0]}</width>", text)
+    return re.sub(r"<height>[^<]*</height>", f"<height>{limits[1]}</height>", text).encode()
+
+
 def _xmls(files: tuple[Path, ...]) -> list[Path]:
     return [file for file in files if file.suffix.lower() == ".xml"]
 
 
 def _is_annotation(path: Path) -> bool:
     with path.open("rb") as stream:
-        return b"<annotation" in stream.read(1000)
+        # CVAT's root is <annotations>.
+        return re.search(rb"<annotation[\s>]", stream.read(1000)) is not None
 
 
 def from_voc(boxes: np.ndarray) -> np.ndarray:

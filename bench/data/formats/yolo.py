@@ -1,19 +1,19 @@
-"""YOLO: a text file for each image, beside it or in ``labels/`` next to ``images/``, a line a box:
+"""YOLO: a text file for each image, beside it or in ``labels/`` next to ``images/``, a line per object:
 
     class  cx  cy  width  height        the last four as shares of the image's width and height, in [0, 1]
+    class  x1 y1 x2 y2 x3 y3 …          a polygon, or a turned box of four corners, whose bounds are the box
+    class  cx cy width height  x1 y1 …  keypoints behind the box, where the names file has ``kpt_shape``
 
-or a polygon, ``class x1 y1 x2 y2 x3 y3 …``, whose bounds are the box. Class names come from ``data.yaml`` or another
-YAML file with ``names`` (list or mapping), or ``classes.txt``, ``labels.txt``, ``obj.names`` (one a line); without any
-of these the classes are called by their numbers. An image without a file has no object: that is the format's
-convention, and the notes count them. Text files that belong to no image and hold no such lines (lists of a split, a
-README) are not labels.
+Class names: :mod:`bench.data.formats.yolo_names`; without any the classes are called by their numbers. An image without
+a file has no object: that is the format's convention, and the notes count them. Text files that belong to no image and
+hold no such lines (lists of a split, a README) are not labels. Masks are drawn where polygons are there.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,95 +21,128 @@ import numpy as np
 from bench.api.errors import DataError
 from bench.data.folders import files_below, images_among, key_of, paired
 from bench.data.formats import Options, of_images
-from bench.data.formats.class_files import names_of_txt, text_of
-from bench.data.listing import Listing
+from bench.data.formats.outlines import Region, background_of, draw, with_background
+from bench.data.formats.yolo_names import NAME_FILES, Meaning, Meanings
+from bench.data.listing import IGNORE, Listing
 
 NAME = "YOLO"
-NAME_FILES = ("classes.txt", "labels.txt", "obj.names", "_classes.txt", "names.txt")
-YAML_FILES = ("data.yaml", "dataset.yaml", "data.yml")
+BOX, CONFIDENCE = 5, 6
+"""Numbers in a line."""
+MOST = 1.5
+"""Of a share: tools round, and boxes reach beyond the image."""
+ENOUGH_ROWS = 5
+NO_KEYPOINTS = (0, 0)
 _NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
-_BOX = re.compile(rf"\d+(\.0+)?(\s+{_NUMBER}){{4}}\s*")
-_POLYGON = re.compile(rf"\d+(\.0+)?(\s+{_NUMBER}\s+{_NUMBER}){{3,}}\s*")
+_ROW = re.compile(rf"\d+(\.0+)?(\s+{_NUMBER}){{4,}}\s*")
+
+
+@dataclass(frozen=True)
+class Row:
+    """Class, box as shares (cx, cy, width, height), and the polygon as shares where there is one."""
+
+    class_id: int
+    box: tuple[float, float, float, float]
+    polygon: tuple[float, ...] = ()
 
 
 def recognised(root: Path, files: tuple[Path, ...]) -> bool:
-    """Some text file of an image's key holds lines of boxes or polygons, or nothing."""
+    """Some text file of an image's key holds lines of a class and at least four numbers, or nothing."""
     keys = {key_of(image) for image in images_among(files)}
     texts = [file for file in _texts(files) if key_of(file) in keys]
-    return any(all(map(_is_label, _lines(root / file))) for file in texts[:20])
+    return any(all(map(_is_row, _lines(root / file))) for file in texts[:20])
 
 
 def listing(root: Path, files: tuple[Path, ...], options: Options) -> Listing | None:
-    """See :mod:`bench.data.formats`."""
+    """See :mod:`bench.data.formats`; masks for segmentation where some row is a polygon."""
     if not recognised(root, files):
         return None
     images = images_among(files)
     labels = paired(root, images, _labels(root, images, files), "label", every_image=False)
-    parsed = [_read(root / label) if label else np.zeros((0, 5)) for label in labels]
-    largest = max((int(rows[:, 0].max()) for rows in parsed if len(rows)), default=-1)
-    names, notes = class_names(root, files), []
+    meanings, notes = Meanings(root, files), []
+    found = [meanings.of(label) if label else None for label in labels]
+    parsed = [_read(root / label, meaning) if label else [] for label, meaning in zip(labels, found, strict=True)]
+    _refuse_unstated_keypoints(root, labels, parsed, found)
     other = options.classes_from
-    if not names and other is not None and (names := class_names(other, files_below(other))):
+    if not any(found) and other is not None and (lent := Meanings(other, files_below(other)).all_agree()):
+        found = [lent] * len(found)
         notes.append(f"no names file: ids mean what they mean in {other.name}")
-    if not names:
-        names = tuple(str(i) for i in range(largest + 1))
+    if not any(found):
+        largest = max((row.class_id for rows in parsed for row in rows), default=-1)
+        numbers = Meaning(tuple(str(i) for i in range(largest + 1)), None, root)
+        found = [numbers] * len(found)
         notes.append("no data.yaml or classes.txt names the classes: they are called by their ids")
-    for label, rows in zip(labels, parsed, strict=True):
-        if len(rows) and rows[:, 0].max() >= len(names):
-            raise DataError(
-                f"{root / str(label)}: found class {int(rows[:, 0].max())}; the names file lists {len(names)} classes "
-                f"(0..{len(names) - 1}): add the name, or correct the label"
-            )
-    plain = of_images(NAME, root, images, files)
+    names = tuple(dict.fromkeys(name for meaning in found if meaning for name in meaning.names))
+    ids = [_class_ids(root, label, rows, m, names) for label, rows, m in zip(labels, parsed, found, strict=True)]
     if n_empty := sum(label is None for label in labels):
         notes.append(f"{n_empty} images have no label file and so no object")
+    if len({meaning.file for meaning in found if meaning}) > 1:
+        notes.append("each label counts by the names file nearest above it")
+    plain = replace(of_images(NAME, root, images, files), notes=tuple(notes))
+    if options.task == "segmentation":
+        return _with_masks(plain, names, parsed, ids)
     return replace(
         plain,
         class_names=names,
         boxes=lambda i: _in_pixels(parsed[i], plain.size(i)),
-        box_class=[rows[:, 0].astype(np.int64) for rows in parsed],
-        notes=tuple(notes),
+        box_class=ids,
     )
 
 
-def _in_pixels(rows: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """``(n, 5)`` class, cx, cy, width, height in shares → ``(n, 4) float32`` corners in pixels."""
-    _, cx, cy, width, height = rows.T
+def _class_ids(
+    root: Path, label: Path | None, rows: Sequence[Row], meaning: Meaning | None, names: tuple[str, ...]
+) -> np.ndarray:
+    """``(n,) int64``: the rows' classes along the names of the whole folder."""
+    if not rows:
+        return np.zeros(0, np.int64)
+    own = meaning.names if meaning else ()
+    largest = max(row.class_id for row in rows)
+    if largest >= len(own):
+        said = (
+            f"{meaning.file} lists {len(own)} classes (0..{len(own) - 1})" if meaning else "no names file is above it"
+        )
+        raise DataError(
+            f"{root / str(label)}: found class {largest}; {said}: add the name to the names file, or correct the label"
+        )
+    return np.array([names.index(own[row.class_id]) for row in rows], np.int64)
+
+
+def _with_masks(
+    plain: Listing, names: tuple[str, ...], parsed: Sequence[Sequence[Row]], ids: Sequence[np.ndarray]
+) -> Listing | None:
+    """Masks of polygons; the boxes of other rows are ignored, since their pixels are not known."""
+    if not any(row.polygon for rows in parsed for row in rows):
+        return None
+    class_names, _ = with_background(names)
+    background, place = background_of(class_names), [class_names.index(name) for name in names]
+
+    def mask(i: int) -> np.ndarray:
+        size = plain.size(i)
+        scale = np.array(size, float)
+        regions = []
+        for row, class_id in zip(parsed[i], ids[i], strict=True):
+            points = np.array(row.polygon or _corners(row.box)).reshape(-1, 2) * scale
+            regions.append(Region(place[class_id] if row.polygon else IGNORE, [points.ravel().tolist()]))
+        return draw(regions, size, background, plain.names[i])
+
+    n_bare = sum(not row.polygon for rows in parsed for row in rows)
+    notes = (f"{n_bare} objects have a box and no outline: their boxes are ignored",) if n_bare else ()
+    return replace(plain, pixels={**plain.pixels, "mask": mask}, class_names=class_names, notes=(*plain.notes, *notes))
+
+
+def _corners(box: tuple[float, float, float, float]) -> tuple[float, ...]:
+    cx, cy, width, height = box
+    left, top, right, bottom = cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2
+    return left, top, right, top, right, bottom, left, bottom
+
+
+def _in_pixels(rows: Sequence[Row], size: tuple[int, int]) -> np.ndarray:
+    """``(n, 4) float32`` corners in pixels."""
+    cx, cy, width, height = np.array([row.box for row in rows], np.float64).reshape(-1, 4).T
     corners = np.stack([cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2], axis=1)
     return (corners * np.array(size * 2)).astype(np.float32)
 
 
-def class_names(root: Path, files: tuple[Path, ...]) -> tuple[str, ...]:
-    """Names in id order from a names file, empty without one.
-
-    Raises
-    ------
-    DataError: a names file that cannot be read.
-    """
-    others = [file for file in files if file.suffix.lower() in (".yaml", ".yml") and file.name not in YAML_FILES]
-    for file in (*(file for file in files if file.name in YAML_FILES), *others):
-        if names := _names_of_yaml(root / file, needed=file.name in YAML_FILES):
-            return names
-    for wanted in NAME_FILES:
-        if found := [file for file in files if file.name.lower() == wanted]:
-            return names_of_txt(root / found[0])
-    return ()
-
-
-def _names_of_yaml(path: Path, *, needed: bool) -> tuple[str, ...]:
-    """The names in a YAML file; empty where it has none and needs none, since it may be about anything."""
-    import yaml
-
-    try:
-        content = yaml.safe_load(text_of(path))
-        if not needed and not (isinstance(content, dict) and "names" in content):
-            return ()
-        names = content["names"]
-        return tuple(str(names[i]) for i in range(len(names)))
-    except (yaml.YAMLError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{path}: {' '.join(str(error).split())}; expected the key names, the classes as a list, or by id from 0"
-        ) from None
+# -------------------------------------------------------------------------------------------------------- rows
 
 
 def _texts(files: tuple[Path, ...]) -> list[Path]:
@@ -123,39 +156,125 @@ def _labels(root: Path, images: Iterable[Path], files: tuple[Path, ...]) -> list
 
 
 def _holds_labels(lines: list[str]) -> bool:
-    return bool(lines) and all(map(_is_label, lines))
+    return bool(lines) and all(map(_is_row, lines))
 
 
-def _is_label(line: str) -> bool:
-    return bool(_BOX.fullmatch(line.strip()) or _POLYGON.fullmatch(line.strip()))
+def _is_row(line: str) -> bool:
+    return _ROW.fullmatch(line.strip()) is not None
 
 
 def _lines(path: Path) -> list[str]:
     return [line for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines() if line.strip()]
 
 
-def _read(path: Path) -> np.ndarray:
-    """``(n, 5) float64``: class, cx, cy, width, height."""
+def _read(path: Path, meaning: Meaning | None) -> list[Row]:
+    """The rows of a label file.
+
+    Raises
+    ------
+    DataError
+        A line that is none, or of a length that fits nothing; shares that are none.
+    """
     rows = []
+    keypoints = meaning.keypoints if meaning and meaning.keypoints != NO_KEYPOINTS else None
     for number, line in enumerate(_lines(path), 1):
-        if not _is_label(line):
+        if not _is_row(line):
             raise DataError(
                 f"{path}, line {number}: found {line.strip()[:60]!r}; expected five numbers: class cx cy width height, "
                 "the last four as shares in [0, 1]"
             )
-        rows.append(_row([float(word) for word in line.split()]))
-    parsed = np.array(rows, np.float64).reshape(-1, 5)
-    if len(parsed) and parsed[:, 1:].max() > 1.5:
+        numbers = [float(word) for word in line.split()]
+        shares = numbers[1:BOX] if keypoints else numbers[1:]
+        if len(numbers) in (BOX, CONFIDENCE) or keypoints or len(numbers) % 2:
+            _refuse_pixels(path, shares[:4] if len(numbers) == CONFIDENCE else shares, numbers, keypoints)
+        rows.append(_row(f"{path}, line {number}", numbers, keypoints, meaning))
+    return rows
+
+
+def _refuse_pixels(path: Path, shares: list[float], numbers: list[float], keypoints: tuple[int, int] | None) -> None:
+    if max(shares) <= MOST:
+        return
+    if not keypoints and _visibilities(numbers):
+        return  # the length is refused with the keypoints' reason
+    raise DataError(
+        f"{path}: found {max(shares):g} where a share of the image in [0, 1] is expected; divide pixels by the image's "
+        "width and height"
+    )
+
+
+def _row(where: str, numbers: list[float], keypoints: tuple[int, int] | None, meaning: Meaning | None) -> Row:
+    n = len(numbers)
+    class_id, box = int(numbers[0]), (numbers[1], numbers[2], numbers[3], numbers[4])
+    if n == BOX:
+        return Row(class_id, box)
+    if keypoints is not None:
+        count, each = keypoints
+        if n != BOX + count * each:
+            file = meaning.file if meaning else ""
+            raise DataError(
+                f"{where}: found {n} numbers; kpt_shape [{count}, {each}] in {file} makes {BOX + count * each}: class "
+                "cx cy width height and the keypoints; correct the label or kpt_shape"
+            )
+        return Row(class_id, box)
+    if n == CONFIDENCE:
         raise DataError(
-            f"{path}: found {parsed[:, 1:].max():g} where a share of the image in [0, 1] is expected; divide pixels by "
-            "the image's width and height"
+            f"{where}: found 6 numbers; expected 5: class cx cy width height. A sixth is the confidence that "
+            "predictions have (save_conf): remove it, and use predictions as labels only if they were corrected"
         )
-    return parsed
-
-
-def _row(numbers: list[float]) -> list[float]:
-    """Class, cx, cy, width, height of a line's numbers, which may be a polygon's."""
-    if len(numbers) == 5:
-        return numbers
+    if (count := _visibilities(numbers)) and max(numbers[1:]) > MOST:
+        raise DataError(
+            f"{where}: found {n} numbers, as {count} keypoints with visibility behind a box have; say so with "
+            f"kpt_shape: [{count}, 3] in data.yaml"
+        )
+    if n % 2 == 0:
+        raise DataError(
+            f"{where}: found {n} numbers, which is no box (5) and no polygon (class and pairs: 7, 9, 11 …); if the "
+            "last one is a confidence, remove it; if they are keypoints, state kpt_shape in data.yaml"
+        )
     xs, ys = numbers[1::2], numbers[2::2]
-    return [numbers[0], (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2, max(xs) - min(xs), max(ys) - min(ys)]
+    bounds = ((min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2, max(xs) - min(xs), max(ys) - min(ys))
+    return Row(class_id, bounds, tuple(numbers[1:]))
+
+
+def _visibilities(numbers: list[float]) -> int:
+    """The number of keypoints if a row may hold such with a visibility of 0, 1 or 2 each, otherwise 0."""
+    behind = numbers[BOX:]
+    fits = behind and len(behind) % 3 == 0 and all(value in (0, 1, 2) for value in behind[2::3])
+    return len(behind) // 3 if fits else 0
+
+
+def _refuse_unstated_keypoints(
+    root: Path, labels: Sequence[Path | None], parsed: Sequence[Sequence[Row]], found: Sequence[Meaning | None]
+) -> None:
+    """Refuse rows that are polygons by their length, and boxes with keypoints by all they say.
+
+    Read as a box, the first two points of every row hold all others: polygons do not do that five times over.
+
+    Raises
+    ------
+    DataError
+        All rows are so, of one length, and at least five.
+    """
+    polygons = [row.polygon for rows in parsed for row in rows if row.polygon]
+    if any(meaning and meaning.keypoints == NO_KEYPOINTS for meaning in found):
+        return
+    if len(polygons) < ENOUGH_ROWS or len({len(polygon) for polygon in polygons}) > 1:
+        return
+    if not all(map(_box_holds_rest, polygons)):
+        return
+    first = next(label for label, rows in zip(labels, parsed, strict=True) if any(row.polygon for row in rows))
+    n = (len(polygons[0]) - 4) // 2
+    raise DataError(
+        f"{root / str(first)}: found {len(polygons[0]) + 1} numbers a row, which could be polygons, and all {n} last "
+        "pairs lie inside the box of the first four, as keypoints do; say which: kpt_shape: "
+        f"[{n}, 2] in data.yaml for keypoints, or kpt_shape: [0, 0] for polygons"
+    )
+
+
+def _box_holds_rest(polygon: tuple[float, ...]) -> bool:
+    cx, cy, width, height = polygon[:4]
+    xs, ys = np.array(polygon[4::2]), np.array(polygon[5::2])
+    slack = 1e-3
+    inside_x = np.abs(xs - cx) <= width / 2 + slack
+    inside_y = np.abs(ys - cy) <= height / 2 + slack
+    return bool((inside_x & inside_y).all())

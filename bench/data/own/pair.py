@@ -26,10 +26,11 @@ from pydantic import Field, field_validator
 from bench.api import Frozen, Limits, Pair, SourceSplits, TargetSplits
 from bench.api.errors import DataError
 from bench.api.terms import Fit
+from bench.data.depth_units import parse_unit
 from bench.data.fitting import Size
 from bench.data.folders import sequence_of
 from bench.data.formats import Options, recognise
-from bench.data.formats.depth_png import UNITS
+from bench.data.formats.mask_levels import parse_levels
 from bench.data.listing import Listing, working_set
 from bench.data.own.matching import depth_range_m, described, known_depths_m, matched, sample_sizes
 from bench.data.own.usable import (
@@ -59,10 +60,12 @@ class OwnParams(Frozen):
     """Options of the pair; lists are written with ``+``: ``classes=car+person``.
 
     ``target_test``: a folder of test images of its own. ``group_by`` keeps the frames of a video on one side of the
-    split: images of one folder, or whose names differ in the last number alone. ``depth_unit`` is a step of depth files
-    (``target_depth_unit`` where the target's differ), ``depth_range`` nearest and farthest depth in metres, as
-    ``0.5+20``. ``classes`` keeps these alone. ``size`` is the working size, as ``320x240``. ``labelled_target`` lends
-    the labels of the target's training half to the arms that train on real images.
+    split: images of one folder, or whose names differ in the last number alone. ``depth_unit`` says what depth files
+    hold (:mod:`bench.data.depth_units`; ``target_depth_unit`` where the target's differ), ``depth_range`` nearest and
+    farthest depth in metres, as ``0.5+20``. ``mask_levels`` are the levels of masks that are classes, as ``0+255``
+    (:mod:`bench.data.formats.mask_levels`). ``classes`` keeps these alone. ``size`` is the working size, as
+    ``320x240``. ``labelled_target`` lends the labels of the target's training half to the arms that train on real
+    images.
     """
 
     task: Literal["classification", "pose", "detection", "segmentation", "depth"]
@@ -70,12 +73,27 @@ class OwnParams(Frozen):
     target: Path
     target_test: Path | None = None
     group_by: Literal["", "folder", "prefix"] = ""
-    depth_unit: Literal["", "mm", "cm", "m", "1/256m"] = ""
-    target_depth_unit: Literal["", "mm", "cm", "m", "1/256m"] = ""
+    depth_unit: str = ""
+    target_depth_unit: str = ""
     depth_range: str = ""
+    mask_levels: str = ""
     classes: str = ""
     size: str = Field("", pattern=r"^(\d+x\d+)?$")
     labelled_target: bool = False
+
+    @field_validator("depth_unit", "target_depth_unit")
+    @classmethod
+    def _a_unit(cls, text: str) -> str:
+        if text:
+            parse_unit(text)
+        return text
+
+    @field_validator("mask_levels")
+    @classmethod
+    def _levels(cls, text: str) -> str:
+        if text:
+            parse_levels(text)
+        return text
 
     @field_validator("depth_range")
     @classmethod
@@ -223,7 +241,9 @@ class OwnPair(Pair):
 
     def _read(self, root: Path, unit: str) -> Listing:
         other = self.params.target if root == self.params.source else self.params.source
-        return recognise(root, Options(self.params.task, UNITS.get(unit), other))
+        return recognise(
+            root, Options(self.params.task, parse_unit(unit) if unit else None, other, self.params.mask_levels)
+        )
 
     def _sequence(self, name: str, root: Path) -> str:
         return sequence_of(PurePath(name).relative_to(root), self.params.group_by)

@@ -88,7 +88,7 @@ def refuse_one_class(masks: Listing, folder: Path) -> None:
     ignored = " and 255, which is ignored" if IGNORE in found else ""
     raise DataError(
         f"{folder}: its {masks.n_images} masks hold one class ({names}){ignored}; two are needed: if 255 is a class, "
-        "name it in a classes.csv with the columns name,id"
+        "name it in a classes.csv with the columns name,id, or state --mask-levels 0+255"
     )
 
 

@@ -49,4 +49,4 @@ def _shots(root: Path, split: str) -> list[layout.Shot]:
     if not folders:
         found = ", ".join(splits(root)) or "none"
         raise DataError(f"{root} has no split {split!r}; found {found}: unpack it there")
-    return [shot for folder in folders for shot in layout.read_scene(folder)]
+    return layout.with_visibility([shot for folder in folders for shot in layout.read_scene(folder)])[0]

@@ -32,7 +32,12 @@ def listing(root: Path, split: str = "all") -> Listing:
     """All frames with ``depth_m`` and ``intrinsics``."""
     folder = root / "vkitti_1.3.1_rgb"
     images = tuple(path.relative_to(root) for path in sorted(folder.glob("*/*/*.png")))
-    return with_depth(root, images, lambda image: root / "vkitti_1.3.1_depthgt" / Path(*image.parts[1:]), TITLE)
+    return with_depth(root, images, lambda image: depth_file(root, image), TITLE)
+
+
+def depth_file(root: Path, image: Path) -> Path:
+    """The depth of an image, which is relative to the root."""
+    return root / "vkitti_1.3.1_depthgt" / Path(*image.parts[1:])
 
 
 def with_depth(root: Path, images: tuple[Path, ...], depth_of: object, title: str) -> Listing:

@@ -22,10 +22,11 @@ SPLITS = ("all",)
 def listing(root: Path, split: str = "all") -> Listing:
     """All frames of the left camera with ``depth_m`` and ``intrinsics``."""
     images = tuple(path.relative_to(root) for path in sorted(root.glob(EXPECTED[0])))
-    return with_depth(root, images, lambda image: root / _depth(image), TITLE)
+    return with_depth(root, images, lambda image: depth_file(root, image), TITLE)
 
 
-def _depth(image: Path) -> Path:
+def depth_file(root: Path, image: Path) -> Path:
+    """The depth of an image, which is relative to the root."""
     scene, variation, frames, _, camera, name = image.parts
     number = Path(name).stem.removeprefix("rgb_")
-    return Path(scene, variation, frames, "depth", camera, f"depth_{number}.png")
+    return root / Path(scene, variation, frames, "depth", camera, f"depth_{number}.png")

@@ -1,59 +1,119 @@
-"""Label files of images that were resized: the same labels in the new pixels, in the format they came in.
+"""Label files beside refined images: each format rewrites its own, and what no format knows is refused.
 
-    Pascal VOC   width, height and the corners of bndbox, rounded to whole pixels; the rest of the text as it was
-    COCO         width and height of images; bbox, area and polygons of annotations; run-length masks are refused
-    masks        nearest neighbour, palette kept       depth   nearest neighbour, the values as they were
-    YOLO         shares of the image: as they were
+    without --size   labels are copied byte for byte, unless they hold the picture itself (LabelMe's ``imageData``)
+    with --size      every format rescales its label files, or refuses to (``rescale`` in :mod:`bench.data.formats`);
+                     label images (and any image that was not refined) are resized by nearest neighbour; files
+                     without coordinates (texts, tables of classes) are copied; all others are refused
 
-What is no label file of these is copied as it is.
+The formats decide by the file, not by the folder: a folder may hold VOC and YOLO labels side by side.
 """
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
-import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from bench.api.errors import DataError
 from bench.data.fitting import Size
-from bench.data.folders import IMAGE_SUFFIXES, LABEL_WORDS, says
-from bench.data.formats import coco, voc
-from bench.data.image_files import opened
+from bench.data.folders import IMAGE_SUFFIXES, files_below, images_among, key_of
+from bench.data.formats import ALL_FORMATS, Resize
+from bench.data.image_files import image_size, opened
+
+_NUMERIC = (
+    ".json .jsonl .ndjson .xml .csv .tsv .npy .npz .exr .pfm .mat .h5 .hdf5 .pkl .pickle .parquet .tfrecord .mask"
+)
+MAY_HOLD_COORDINATES = frozenset(_NUMERIC.split())
+"""Suffixes of files that may hold coordinates in pixels, or pixels."""
+TABLES_OF_CLASSES = frozenset({"classes.csv", "class_dict.csv", "label_colors.csv", "labels.csv"})
 
 
-def rescaled(root: Path, file: Path, size: Size, native_sizes: dict[str, Size]) -> bytes:
-    """The content of ``root/file`` for images of ``size``.
+def rescaled(root: Path, file: Path, size: Size, native_sizes: Mapping[str, Size] | None = None) -> bytes:
+    """The content of the label file ``root/file`` for images of ``size``.
 
     Parameters
     ----------
-    native_sizes: width and height of the images before, by their names without suffix.
+    native_sizes : mapping of str to (width, height), optional
+        Sizes of the images before, by their names without suffix; read from the headers of the images if missing.
 
     Raises
     ------
-    DataError: a label that cannot be rescaled; names the file.
+    DataError
+        The file cannot be rescaled, or may hold coordinates in a format that is not known.
     """
-    path, suffix = root / file, file.suffix.lower()
-    content = path.read_bytes()
-    if suffix in IMAGE_SUFFIXES and says(file, LABEL_WORDS):
-        return _nearest(path, size)
-    if suffix == ".xml" and b"<annotation" in content[:1000]:
-        native = voc.read_annotation(path).size or native_sizes.get(file.stem)
-        if native is None:
-            raise DataError(f"{path} states no size and no image is called so; add <size> to it, or remove it")
-        return _voc(content.decode(), native, size).encode()
-    if suffix == ".json":
-        document = json.loads(content)
-        if isinstance(document, dict) and document.keys() >= coco.KEYS:
-            return json.dumps(_coco(path, document, size)).encode()
-    return content
+    resize = resize_of(root, size, native_sizes)
+    for module in _modules("rescale"):
+        content: bytes | None = module.rescale(root, file, resize)
+        if content is not None:
+            return content
+    path = root / file
+    if file.suffix.lower() in IMAGE_SUFFIXES:
+        return nearest(path, size)
+    if file.suffix.lower() in MAY_HOLD_COORDINATES and file.name.lower() not in TABLES_OF_CLASSES:
+        content = path.read_bytes()
+        if file.suffix.lower() != ".json" or _has_coordinates(_json(path, content)):
+            raise DataError(
+                f"{path} may hold coordinates in pixels, and its format is not known, so --size cannot rescale it; "
+                "leave --size out, or move the file elsewhere"
+            )
+        return content
+    return path.read_bytes()
 
 
-def _nearest(path: Path, size: Size) -> bytes:
+def copied(root: Path, file: Path) -> bytes:
+    """The content of the label file ``root/file`` beside refined images of the same size."""
+    for module in _modules("copy"):
+        content: bytes | None = module.copy(root, file)
+        if content is not None:
+            return content
+    return (root / file).read_bytes()
+
+
+def refuse_unscalable(root: Path, files: Iterable[Path], size: Size) -> None:
+    """Refuse, before anything is refined, a folder with a label file that ``--size`` cannot rescale.
+
+    Parameters
+    ----------
+    files : paths below ``root``
+        All files that are not pictures; label images are not opened.
+
+    Raises
+    ------
+    DataError
+        As of :func:`rescaled`.
+    """
+    for file in files:
+        if file.suffix.lower() not in IMAGE_SUFFIXES:
+            rescaled(root, file, size)
+
+
+def resize_of(root: Path, size: Size, native_sizes: Mapping[str, Size] | None = None) -> Resize:
+    """The resizing of a folder's images to ``size``, native sizes as of :func:`rescaled`."""
+
+    def native(file: Path) -> Size | None:
+        if native_sizes is not None and file.stem in native_sizes:
+            return native_sizes[file.stem]
+        image = _images_by_key(root).get(key_of(file))
+        return None if image is None else image_size(root / image)
+
+    return Resize(size, native)
+
+
+@lru_cache(maxsize=1)
+def _images_by_key(root: Path) -> dict[str, Path]:
+    """Images of a folder by their key; the input of a refinement does not change, so it is listed once."""
+    return {key_of(image): image for image in images_among(files_below(root))}
+
+
+def nearest(path: Path, size: Size) -> bytes:
+    """A label image at another size: nearest neighbour, in its own kind, palette and 16 bits kept."""
     with opened(path) as image:
         smaller = image.resize(size, Image.Resampling.NEAREST)
         stream = io.BytesIO()
@@ -61,43 +121,21 @@ def _nearest(path: Path, size: Size) -> bytes:
     return stream.getvalue()
 
 
-def _voc(text: str, native: Size, size: Size) -> str:
-    factors = {"x": size[0] / native[0], "y": size[1] / native[1]}
-
-    def corner(found: re.Match[str]) -> str:
-        tag, value = found[1], float(found[2])
-        factor, limit = factors[tag[0]], size[tag[0] == "y"]
-        # The first pixel is 1: a left edge lies before its pixel, a right edge behind it.
-        scaled = (value - 1) * factor + 1 if tag.endswith("min") else value * factor
-        return f"<{tag}>{min(max(round(scaled), 1), limit)}</{tag}>"
-
-    text = re.sub(r"<([xy](?:min|max))>\s*([-\d.eE+]+)\s*</\1>", corner, text)
-    text = re.sub(r"<width>[^<]*</width>", f"<width>{size[0]}</width>", text)
-    return re.sub(r"<height>[^<]*</height>", f"<height>{size[1]}</height>", text)
+def _modules(hook: str) -> Iterable[ModuleType]:
+    """The formats that have a hook."""
+    modules = (importlib.import_module(f"bench.data.formats.{name}") for name in ALL_FORMATS)
+    return (module for module in modules if hasattr(module, hook))
 
 
-def _coco(path: Path, document: dict[str, Any], size: Size) -> dict[str, Any]:
-    factors = {}
-    for image in document["images"]:
-        if not (image.get("width") and image.get("height")):
-            raise DataError(f"{path} states no size of {image.get('file_name')!r}; add width and height to it")
-        factors[str(image["id"])] = (size[0] / image["width"], size[1] / image["height"])
-        image["width"], image["height"] = size
-    for annotation in document["annotations"]:
-        across, down = factors[str(annotation["image_id"])]
-        annotation["bbox"] = [
-            value * factor for value, factor in zip(annotation["bbox"], (across, down) * 2, strict=True)
-        ]
-        if "area" in annotation:
-            annotation["area"] *= across * down
-        outlines = annotation.get("segmentation")
-        if isinstance(outlines, dict):
-            raise DataError(
-                f"{path}: annotation {annotation.get('id')} is a run-length mask, which cannot be rescaled; "
-                "leave --size out"
-            )
-        if outlines:
-            annotation["segmentation"] = [
-                (np.array(outline).reshape(-1, 2) * (across, down)).ravel().tolist() for outline in outlines
-            ]
-    return document
+def _json(path: Path, content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise DataError(f"{path} is no JSON ({error}); write it again, or remove it") from None
+
+
+def _has_coordinates(value: Any) -> bool:
+    """Whether a JSON document has two numbers side by side somewhere: a point, a box, a size."""
+    children = list(value.values() if isinstance(value, dict) else value) if isinstance(value, dict | list) else []
+    numbers = [child for child in children if isinstance(child, int | float) and not isinstance(child, bool)]
+    return len(numbers) > 1 or any(map(_has_coordinates, children))
