@@ -15,10 +15,10 @@ A kind is a module with four names; :data:`KINDS` lists them:
 ``estimate(spec, counts)``
     prior (seconds on one core, bytes in the store) for the dry run.
 
-A result is kept under the hash of its action and of the code behind ``run`` (:mod:`bench.run.code.digest`), so an edit
-of either makes it again. ``VERSION`` of a module is part of the action: what published records are held against. Raise it
-when results made before should not stand beside results made now; an edit that changes no result needs no new one.
-torch is imported inside ``run`` only.
+A result is kept under the hash of its action and of the code behind ``run`` (:mod:`bench.run.code.digest`), so an
+edit of either makes it again. ``VERSION`` of a module is part of the action: what published records are held against.
+Raise it when results made before should not stand beside results made now; an edit that changes no result needs no
+new one. torch is imported inside ``run`` only.
 """
 
 from __future__ import annotations
