@@ -69,5 +69,15 @@ def check_results(
             *rescoring.rules,
             *pages.RULES,
         )
-        findings = [*results.unreadable, *(finding for rule in rules for finding in rule(results))]
+        findings = [*results.unreadable, *(finding for rule in rules for finding in _applied(rule, results))]
     return Verdict(len(results.records), joined(findings), tuple(dict.fromkeys(results.unchecked)), rescoring.drawn)
+
+
+def _applied(rule: Callable[[Results], Iterator[Finding]], results: Results) -> Iterator[Finding]:
+    """What a rule finds; if it breaks off, that is a finding too, and the other rules go on."""
+    name = getattr(rule, "__name__", type(rule).__name__).replace("_", " ")
+    try:
+        yield from rule(results)
+    except Exception as error:
+        what = f"could not be looked through: {type(error).__name__}: {' '.join(str(error).split())}"
+        yield Finding(f"rule {name!r}", what, "mend the cause, then check again")

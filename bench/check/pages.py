@@ -14,6 +14,7 @@ from bench.api import UserError
 from bench.check.folder import RUN_AGAIN, Finding, Results
 from bench.check.same_text import first_difference
 from bench.report import write_report
+from bench.report.reasons import plain
 from bench.results.measurement import read_measurements
 from bench.results.record import Record
 from bench.suites.arms import Arm
@@ -32,11 +33,14 @@ def pages(results: Results) -> Iterator[Finding]:
         return
     with tempfile.TemporaryDirectory() as folder:
         try:
-            write_report(records, Path(folder), measurements, results=results.folder)
+            made = write_report(records, Path(folder), measurements, results=results.folder)
         except UserError as error:
             yield Finding("records", f"give no leaderboard: {error}", RUN_AGAIN)
             return
-        for path in sorted(p for p in Path(folder).rglob("*") if p.is_file()):
+        for failure in made.failures.found:
+            if failure.kind == "parts of the report":
+                yield Finding("the report", f"can't be made whole: {plain(failure.reason)}", "mend the cause")
+        for path in sorted(p for p in Path(folder).glob("*") if p.is_file()):
             name = path.relative_to(folder).as_posix()
             published = results.folder / name
             if not published.is_file():

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import errno
 import sys
+import traceback
 from typing import Any, NoReturn
 
 import typer
 
-from bench.api import UserError
+from bench.api import PluginError, UserError
 from bench.api.errors import DataError
 from bench.cli import data, plugins
 from bench.cli import refine as folders
@@ -53,6 +54,24 @@ def main() -> None:
             raise
         print(f"error: {error.strerror}: {error.filename or 'a file'}; finished jobs are kept", file=sys.stderr)
         sys.exit(EXIT_INCOMPLETE if full else EXIT_USER)
+    except Exception as error:
+        _fail(error)
+
+
+def _fail(error: Exception) -> NoReturn:
+    """Whatever nobody foresaw: the traceback, unless a package is missing, and last a line that says what to do."""
+    from bench.report.reasons import REINSTALL
+
+    said = " ".join(str(error).split())
+    if isinstance(error, ModuleNotFoundError):
+        package = str(error.name).partition(".")[0]
+        print(f"error: the package of {package!r} is not installed; run `{REINSTALL}`, then try again", file=sys.stderr)
+    elif isinstance(error, PluginError):
+        print(f"error: {said}", file=sys.stderr)
+    else:
+        traceback.print_exception(error)
+        print(f"error: unexpected {type(error).__name__}: {said}; finished jobs are kept", file=sys.stderr)
+    sys.exit(EXIT_INCOMPLETE)
 
 
 def _refuse(message: str) -> NoReturn:

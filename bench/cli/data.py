@@ -173,5 +173,6 @@ def check(
     for report in reports:
         for line in report.lines():
             print(line)
-    if any(report.faults for report in reports):
+    if faulty := [report.split for report in reports if report.faults]:
+        print(f"FAILED: faults in {', '.join(faulty)}; mend or fetch the files named above, then check again")
         raise typer.Exit(EXIT_INCOMPLETE)

@@ -25,9 +25,11 @@ PluginOption = Annotated[
 
 
 def one_thread_each() -> None:
-    """Before torch is loaded anywhere: libraries below it start no thread pools of their own."""
-    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
+    """Before torch is loaded anywhere: libraries below it start no thread pools of their own.
+
+    What the shell sets does not count: cores are for worker processes, one thread each.
+    """
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
 def make_console() -> Console:

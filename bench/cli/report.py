@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bench.cli.failed import end_incomplete, end_with
 from bench.cli.options import EXIT_INCOMPLETE, PluginOption, StoreOption, make_console, one_thread_each, store_root
 
 app = typer.Typer()
@@ -23,6 +24,7 @@ def report(
 ) -> None:
     """Build the leaderboards of a results folder again."""
     from bench.report import write_report
+    from bench.report.notes import run_command
     from bench.report.terminal import print_report
     from bench.results.files import write_atomically
     from bench.results.measurement import read_measurements
@@ -43,6 +45,9 @@ def report(
         write_atomically(results / "leaderboard.tex", leaderboard_latex(paths.tables).encode())
     print_report(paths.tables, console)
     console.print(f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})")
+    if paths.failures:
+        suites = dict.fromkeys(record.suite for record in records)
+        end_incomplete(console, paths.failures, " and ".join(f"`{run_command(suite)}`" for suite in suites), results)
 
 
 @app.command()
@@ -95,7 +100,15 @@ def compare(
 ) -> None:
     """What changed from one results folder to another. Says whether each change exceeds noise."""
     from bench.report.changes import changes
+    from bench.report.failures import failures_of
     from bench.report.terminal import print_changes
     from bench.results.record import read_records
 
-    print_changes(changes(*(read_records(folder) for folder in (before, after))), make_console())
+    console = make_console()
+    old, new = (read_records(folder) for folder in (before, after))
+    print_changes(changes(old, new), console)
+    failed = {folder: failures_of(records, (), ()) for folder, records in ((before, old), (after, new))}
+    if any(failed.values()):
+        lines = [f"{folder}: {line}" for folder, failures in failed.items() for line in failures.lines()]
+        step = "Next: mend the cause, run the suite of the folder again, then compare again."
+        end_with(console, "FAILED: rows without a score were not compared.", [*lines, step])

@@ -14,6 +14,7 @@ import typer
 
 from bench.api import UserError
 from bench.cli.comparison import Asked, asks
+from bench.cli.failed import end_incomplete
 from bench.cli.options import (
     EXIT_INCOMPLETE,
     EXIT_INTERRUPTED,
@@ -57,7 +58,8 @@ def run(
     """
     from bench.cli.downloads import offer
     from bench.report import tables_of, write_report
-    from bench.report.terminal import print_findings, print_report
+    from bench.report.failures import Attempts
+    from bench.report.terminal import print_findings, print_first, print_report
     from bench.results.documents import is_published
     from bench.results.measurement import read_measurements
     from bench.results.record import read_records
@@ -86,10 +88,19 @@ def run(
         _refuse_foreign_records(results, suite)
         save_suite(suite, results / "suite.yaml")
 
-        def on_tables(records: Sequence[Record]) -> None:
-            print_report(tables_of(records, read_measurements(results)), console)
+        shown = Attempts(results)
 
-        listener = display(console, plan, verbose, quiet, on_tables)
+        def on_tables(records: Sequence[Record]) -> None:
+            shown.make(
+                "a table on the screen",
+                lambda: print_report(tables_of(records, read_measurements(results)), console),
+                None,
+            )
+
+        def on_first(records: Sequence[Record]) -> None:
+            shown.make("the first finding on the screen", lambda: print_first(tables_of(records), console), None)
+
+        listener = display(console, plan, verbose, quiet, on_tables, on_first)
         least = time_limit or timings.LEAST_LIMIT_SECONDS
         if asked.source:
             reading = _only_reading(plan)
@@ -114,13 +125,12 @@ def run(
         _print_without_scores(console, plan, outcome, executor.n_workers, quiet, results)
         return
     paths = write_report(read_records(results), results, read_measurements(results))
-    print_findings(paths.tables, console)
+    shown.make("the findings on the screen", lambda: print_findings(paths.tables, console), None)
     _print_summary(console, plan, outcome, executor.n_workers, quiet)
     console.print(f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})")
-    if not outcome.complete:
-        n_failed = sum(record.status == "failed" for record in outcome.records)
-        console.print(f"{n_failed} of {len(outcome.records)} cells have no score; tracebacks: {results / 'failures'}")
-        raise typer.Exit(EXIT_INCOMPLETE)
+    failures = replace(paths.failures, found=(*paths.failures.found, *shown.failed))
+    if failures or outcome.failures or not outcome.complete:
+        end_incomplete(console, failures, "the same command again", results)
 
 
 @app.command()
@@ -185,6 +195,8 @@ def _print_without_scores(
     console: Console, plan: Plan, outcome: Outcome, n_workers: int, quiet: bool, results: Path
 ) -> None:
     """What there is to say of a run whose target has no labels: what refining did to looks and to labels."""
+    from bench.report.failures import failures_of
+    from bench.results.gallery import read_galleries
     from bench.results.measurement import read_measurements
 
     def show(line: str) -> None:
@@ -192,21 +204,22 @@ def _print_without_scores(
 
     _print_summary(console, plan, outcome, n_workers, quiet)
     for measured in read_measurements(results):
+        if measured.status == "failed":  # the last paragraph says so
+            continue
         if measured.kind == "domain_gap":
             before, after = measured.value("kid_before"), measured.value("kid_after")
             show(f"{measured.of.refiner}: domain gap to the target (KID) {before} before, {after} after refining")
-        elif measured.status == "ok":
+        else:
             verdict = f"damaged ({' and '.join(measured.flags)})" if measured.flags else "intact"
             score, edges = measured.value("score_kept"), measured.value("edges_kept")
             show(f"{measured.of.refiner}: labels {verdict}; judge's score kept: {score}; label edges kept: {edges}")
-    for reason in dict.fromkeys(outcome.failures.values()):
-        show(f"Failed: {reason}")
     show(
         "Gains need labels of real test images: label some of the target, or name a labelled folder by --target-test. "
         "`python -m bench refine` writes a refined set as a folder."
     )
-    if outcome.failures:
-        raise typer.Exit(EXIT_INCOMPLETE)
+    failures = failures_of([], read_measurements(results), read_galleries(results))
+    if failures or outcome.failures:
+        end_incomplete(console, failures, "the same command again", results)
 
 
 def _refuse_foreign_records(results: Path, suite: Suite) -> None:

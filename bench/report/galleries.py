@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.report.reasons import plain
 from bench.report.table import Table
 from bench.report.text import kind_of_target
 from bench.results.documents import picture
@@ -42,10 +43,14 @@ class Grid:
 
 @dataclass(frozen=True)
 class Pictures:
-    """The grids of a table, or why there are none (``reason``; empty where none were asked for)."""
+    """The grids of a table, or why there are none (``reason``; empty where none were asked for).
+
+    ``missing`` says, in a sentence each, which columns of the grids failed, and why.
+    """
 
     grids: tuple[Grid, ...] = ()
     reason: str = ""
+    missing: tuple[str, ...] = ()
 
 
 def pictures(tables: Sequence[Table], folder: Path) -> list[Pictures]:
@@ -85,11 +90,23 @@ def _pictures(table: Table, galleries: Sequence[Gallery], folder: Path) -> Pictu
     if not may_show(folder, permitted):
         return Pictures(reason=f"Images of pair {table.pair} may not be redistributed, so this page shows none.")
     if own.reason:
-        return Pictures(reason=f"There are none: {own.reason}.")
+        return Pictures(reason=f"There are none: {plain(own.reason)}.")
     order = {row.refiner: place for place, row in reversed(list(enumerate(table.rows)))}
     of_refiners = sorted((g for g in galleries if g.of.refiner), key=lambda g: order.get(g.of.refiner, len(order)))
     grids = (_refined(own, of_refiners, table, folder), _predicted(own, of_refiners, table, folder))
-    return Pictures(tuple(grid for grid in (*grids, _changed(of_refiners, folder)) if grid.pictures))
+    shown = tuple(grid for grid in (*grids, _changed(of_refiners, folder)) if grid.pictures)
+    return Pictures(shown, missing=tuple(_missing([own, *of_refiners])))
+
+
+def _missing(galleries: Sequence[Gallery]) -> Iterator[str]:
+    """One sentence per reason."""
+    found: dict[str, list[str]] = {}
+    for gallery in galleries:
+        for name, reason in gallery.missing.items():
+            whose = f"`{gallery.of.refiner}`: {name}" if gallery.of.refiner else name
+            found.setdefault(plain(reason), []).append(whose)
+    for reason, names in found.items():
+        yield f"Not drawn: {', '.join(names)}. Reason: {reason}."
 
 
 def _refined(own: Gallery, of_refiners: Sequence[Gallery], table: Table, folder: Path) -> Grid:

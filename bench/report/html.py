@@ -42,6 +42,7 @@ class Extras:
     pictures: the image grids of each table, in the tables' order.
     ranks: the critical-difference diagram, or the sentence that says why there is none.
     title, suite_file: of the suite that was run, where its file lies beside the records.
+    incomplete: sentences on what failed and what to do; the page begins with them.
     """
 
     figures: Sequence[Sequence[Figure]] = ()
@@ -50,6 +51,7 @@ class Extras:
     ranks: Figure | str = ""
     title: str = ""
     suite_file: str = ""
+    incomplete: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,10 @@ import pandas as pd
 
 from bench import stats
 from bench.api import Metric
+from bench.report.failures import Attempts
 from bench.report.frame import TABLE
 from bench.report.gains import BySeed, Layout, by_seed, family_of, gains_over, shared_training, stacked
+from bench.report.reasons import plain
 from bench.report.row_measures import measured
 from bench.report.sections.all_sections import sections_of
 from bench.report.table import Estimate, Gains, Row, Table, decimals, label
@@ -48,10 +50,13 @@ REFINER_VERSIONS = frozenset({"refiner", "refiner_source", "code of fit", "code 
 """Keys of ``Record.versions`` that rightly differ between refiners, but not between the cells of one."""
 
 
-def leaderboard(frame: pd.DataFrame, measurements: Sequence[Measurement] = ()) -> list[Table]:
+def leaderboard(
+    frame: pd.DataFrame, measurements: Sequence[Measurement] = (), attempts: Attempts | None = None
+) -> list[Table]:
     """All tables of a :func:`bench.report.frame.cell_frame`, the strong recipe first.
 
-    A table that is nothing but ``source`` is left out where the other recipe's table shows that row.
+    A table that is nothing but ``source`` is left out where the other recipe's table shows that row. A section that
+    fails is left out and noted in ``attempts``; without those, its error is raised.
     """
     tables = []
     for _, cells in frame.groupby(["pair", "task", "model", "budget"]):
@@ -61,7 +66,7 @@ def leaderboard(frame: pd.DataFrame, measurements: Sequence[Measurement] = ()) -
         for recipe in with_rivals or present[:1]:
             other = by_recipe["plain" if recipe == "strong" else "strong"]
             table = _table(by_recipe[recipe], other, _source(by_recipe["strong"]), measurements)
-            tables.append(replace(table, sections=sections_of(table, by_recipe[recipe])))
+            tables.append(replace(table, sections=sections_of(table, by_recipe[recipe], attempts)))
     return tables
 
 
@@ -201,7 +206,7 @@ def _reference(other: pd.DataFrame, source: BySeed, layout: Layout) -> Row | Non
 
 def _incomplete(cells: pd.DataFrame, seeds: Sequence[int]) -> str:
     """Which cells of a row failed or are missing; empty where it is complete."""
-    failed = [reason for reason, status in zip(cells.reason, cells.status, strict=True) if status == "failed"]
+    failed = [plain(reason) for reason, status in zip(cells.reason, cells.status, strict=True) if status == "failed"]
     if failed:
         reasons = list(dict.fromkeys(failed))
         more = f" (and {len(reasons) - 1} other reasons in cells.csv)" if len(reasons) > 1 else ""

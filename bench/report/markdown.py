@@ -15,9 +15,13 @@ from bench.report.text import NOTHING, block_title, spans
 _SAFE_IN_CODE = re.compile(r"[\w.:=,@()/+ -]+")
 
 
-def leaderboard_markdown(tables: Sequence[Table]) -> str:
-    """A page: for each table its headline, the answers, its blocks and its notes."""
-    return "\n".join(["# Leaderboard", "", *(line for table in tables for line in _section(table))])
+def leaderboard_markdown(tables: Sequence[Table], incomplete: Sequence[str] = ()) -> str:
+    """A page: for each table its headline, the answers, its blocks and its notes.
+
+    ``incomplete`` are sentences on what failed and what to do; the page begins with them.
+    """
+    banner = [line for sentence in incomplete for line in (f"> ⚠ {prose(sentence)}", "")]
+    return "\n".join(["# Leaderboard", "", *banner, *(line for table in tables for line in _section(table))])
 
 
 def escape(text: str) -> str:

@@ -151,7 +151,7 @@ def _about_tests(table: Table) -> list[str]:
 def about_measures(table: Table) -> list[str]:
     """Notes on label preservation, domain gap and their relation to the gain; nothing where nothing was measured."""
     rows = [row for row in table.rows if row.measured]
-    said = []
+    said = _not_measured(table)
     labels = next((row.measured.labels.about for row in rows if row.measured and row.measured.labels.about), None)
     if labels:
         edges = f"below {labels['edges_flagged_below']} (edges, of `{labels['outlines']}`)"
@@ -171,6 +171,17 @@ def about_measures(table: Table) -> list[str]:
             + gap_and_gain(table)
         )
     return said
+
+
+def _not_measured(table: Table) -> list[str]:
+    """One note per reason: which measures of which refiners are not there."""
+    found: dict[str, dict[str, None]] = {}
+    for row in table.rows:
+        parts = (("labels", row.measured.labels), ("domain gap", row.measured.gap)) if row.measured else ()
+        for what, part in parts:
+            if part.why:
+                found.setdefault(part.why, {})[f"{what} of `{row.refiner}`"] = None
+    return [f"Not measured: {', '.join(which)}. Reason: {why}." for why, which in found.items()]
 
 
 def gap_and_gain(table: Table) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bench.report.reasons import plain
 from bench.results.measurement import CONFOUNDED, Measurement, Quantity
 
 NOT_MEASURED = "not measured"
@@ -19,12 +20,13 @@ NOT_MEASURED = "not measured"
 
 @dataclass(frozen=True)
 class Part:
-    """The measurements of one kind: ``problem`` says why there are none."""
+    """The measurements of one kind; without them ``problem`` is what a cell says, and ``why`` a footnote's reason."""
 
     values: Mapping[str, Quantity] = field(default_factory=dict)
     about: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     problem: str = NOT_MEASURED
+    why: str = ""
 
     @property
     def confounded(self) -> str:
@@ -45,7 +47,7 @@ class Measured:
     @property
     def exists(self) -> bool:
         """Whether anything was measured, or tried to be."""
-        return any(part.values or part.problem != NOT_MEASURED for part in (self.labels, self.gap))
+        return any(part.values or part.why or part.problem != NOT_MEASURED for part in (self.labels, self.gap))
 
 
 def measured(
@@ -64,7 +66,7 @@ def _part(measurements: Sequence[Measurement], pair_digest: str | None) -> Part:
         return Part()
     failed = next((m for m in measurements if m.status == "failed"), None)
     if failed is not None:
-        return Part(problem=f"{NOT_MEASURED}: {failed.reason}")
+        return Part(why=plain(failed.reason))
     if any(m.digests["pair"] != pair_digest for m in measurements):
         return Part(problem=f"{NOT_MEASURED} on this version of the pair")
     first = measurements[0]

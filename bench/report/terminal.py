@@ -9,7 +9,7 @@ from bench.report.changes import Changes, RowChange
 from bench.report.columns import P_VALUE, TEXT, Column, columns_of
 from bench.report.headline import headline
 from bench.report.notes import notes, reproduce, warnings
-from bench.report.table import BLOCKS, Row, Section, Table, decimals
+from bench.report.table import BLOCKS, Row, Section, Table, decimals, label
 from bench.report.text import NOTHING, block_title, interval, number
 
 if TYPE_CHECKING:
@@ -75,6 +75,17 @@ def print_report(tables: Sequence[Table], console: Console) -> None:
             for note in section.notes:
                 say(note, "dim")
             say("")
+
+
+def print_first(tables: Sequence[Table], console: Console) -> None:
+    """What the first rows of a run already say, while the rest of their table is at work."""
+    from rich.text import Text
+
+    for table in tables:
+        rows = " and ".join(label(row.arm, row.refiner) for row in table.rows)
+        line = f"First finding, from {rows} alone (the whole table follows): {table.title}: {headline(table)}"
+        console.print(Text(_printable(line.replace("`", ""), console)), soft_wrap=False)
+    console.print("")
 
 
 def print_findings(tables: Sequence[Table], console: Console) -> None:

@@ -7,8 +7,9 @@ figures beside (:mod:`figures`, :mod:`ranks`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ from bench.results.record import Record
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.report.failures import Attempts, Failures
+    from bench.report.figures.drawing import Figure
     from bench.report.html import Extras
     from bench.report.table import Table
 
@@ -27,13 +30,14 @@ SUITE_FILE = "suite.yaml"
 
 @dataclass(frozen=True)
 class ReportPaths:
-    """The files of a report, and the tables in them (for the terminal)."""
+    """The files of a report, the tables in them (for the terminal), and what failed in the folder or in the report."""
 
     markdown: Path
     csv: Path
     cells: Path
     html: Path
     tables: tuple[Table, ...]
+    failures: Failures
 
 
 def tables_of(records: Sequence[Record], measurements: Sequence[Measurement] = ()) -> tuple[Table, ...]:
@@ -58,36 +62,60 @@ def write_report(
     any, and no drawing without ``figures`` (matplotlib is not loaded then). Without measurements the tables have no
     columns for them. Equal records, measurements, suite file, gallery and choice give equal bytes.
 
+    Each part of the report is made by itself: one that fails is left out and stands in ``failures``, its traceback in
+    the folder ``failures``. Both pages begin with what failed.
+
     Raises
     ------
     UserError: records that no table can be made of (see :func:`bench.report.frame.cell_frame`); nothing is written.
     """
     from bench.report.csv_files import cells_csv, leaderboard_csv, section_csvs
+    from bench.report.failures import Attempts, failures_of
     from bench.report.frame import cell_frame
     from bench.report.html import leaderboard_html
     from bench.report.leaderboard import leaderboard
     from bench.report.markdown import leaderboard_markdown
+    from bench.report.notes import run_command
     from bench.report.sections.all_sections import CSV_FILES
+    from bench.results.gallery import read_galleries
 
+    results = results or folder
+    attempts = Attempts(folder)
     frame = cell_frame(records)
-    tables = tuple(leaderboard(frame, measurements))
-    files = {
-        "leaderboard.md": leaderboard_markdown(tables).encode(),
-        "leaderboard.csv": leaderboard_csv(tables),
-        "cells.csv": cells_csv(frame),
-        "leaderboard.html": leaderboard_html(tables, _extras(tables, frame, results or folder, figures)).encode(),
+    tables = tuple(leaderboard(frame, measurements, attempts))
+    of_folder = failures_of(records, measurements, attempts.make("pictures", lambda: read_galleries(results), []))
+    again = " and ".join(f"`{run_command(suite)}`" for suite in dict.fromkeys(record.suite for record in records))
+
+    def failures() -> Failures:
+        return replace(of_folder, found=(*of_folder.found, *attempts.failed))
+
+    def incomplete() -> list[str]:
+        found = failures()
+        return [*(f"Incomplete: {line}." for line in found.lines()), found.next_step(again)] if found else []
+
+    def page() -> bytes:
+        extras = _extras(tables, frame, results, figures, attempts)
+        return leaderboard_html(tables, replace(extras, incomplete=incomplete())).encode()
+
+    makers: dict[str, Callable[[], bytes]] = {
+        "leaderboard.csv": lambda: leaderboard_csv(tables),
+        "cells.csv": lambda: cells_csv(frame),
+        "leaderboard.html": page,
+        "leaderboard.md": lambda: leaderboard_markdown(tables, incomplete()).encode(),
     }
-    of_sections = section_csvs(tables)
-    for name, data in {**files, **of_sections}.items():
-        write_atomically(folder / name, data)
-    for name in CSV_FILES:
-        if name not in of_sections:
+    nothing: dict[str, bytes] = {}
+    of_sections = attempts.make("files of the sections", lambda: section_csvs(tables), nothing)
+    files = {name: attempts.make(name, maker, b"") for name, maker in makers.items()} | of_sections
+    for name in {*files, *CSV_FILES}:
+        if files.get(name):
+            write_atomically(folder / name, files[name])
+        else:
             (folder / name).unlink(missing_ok=True)
-    markdown, csv, cells, html = (folder / name for name in files)
-    return ReportPaths(markdown, csv, cells, html, tables)
+    csv, cells, html, markdown = (folder / name for name in makers)
+    return ReportPaths(markdown, csv, cells, html, tables, failures())
 
 
-def _extras(tables: Sequence[Table], frame: pd.DataFrame, results: Path, figures: bool) -> Extras:
+def _extras(tables: Sequence[Table], frame: pd.DataFrame, results: Path, figures: bool, attempts: Attempts) -> Extras:
     import yaml
 
     from bench.report.frame import TABLE
@@ -98,21 +126,29 @@ def _extras(tables: Sequence[Table], frame: pd.DataFrame, results: Path, figures
     suite_file = results / SUITE_FILE
     suite = suite_file.read_text() if suite_file.is_file() else ""
     extras = Extras(
-        origins=origins(tables, frame),
-        pictures=pictures(tables, results),
+        origins=attempts.make("how to reproduce each row", lambda: origins(tables, frame), []),
+        pictures=attempts.make("pictures", lambda: pictures(tables, results), []),
         title=str((yaml.safe_load(suite) or {}).get("title", "")),
         suite_file=suite,
     )
     if not figures:
         return extras
-    from dataclasses import replace
-
-    from bench.report.figures.mean_ranks import ranks_figure
-    from bench.report.figures.table_figures import table_figures
-
     cells = dict(list(frame.groupby(TABLE)))
+
+    def figures_of(table: Table, place: int) -> Sequence[Figure]:
+        from bench.report.figures.table_figures import table_figures
+
+        return table_figures(table, cells[tuple(getattr(table, name) for name in TABLE)], f"figure-{place}")
+
+    def ranks() -> Figure | str:
+        from bench.report.figures.mean_ranks import ranks_figure
+
+        return ranks_figure(tables)
+
+    nothing: Sequence[Figure] = ()
+    no_ranks: Figure | str = ""
     drawn = [
-        table_figures(table, cells[tuple(getattr(table, name) for name in TABLE)], f"figure-{place}")
+        attempts.make(f"figures of {table.title}", partial(figures_of, table, place), nothing)
         for place, table in enumerate(tables)
     ]
-    return replace(extras, figures=drawn, ranks=ranks_figure(tables))
+    return replace(extras, figures=drawn, ranks=attempts.make("mean ranks", ranks, no_ranks))

@@ -25,8 +25,17 @@ SCHEMA = 1
 LOCAL = "local"
 
 StripName = Literal["source", "nearest", "refined", "before", "after", "test", "truth", "predicted"]
+Part = Literal["source", "nearest", "test", "refined", "predicted"]
+STRIPS: dict[str, tuple[StripName, ...]] = {
+    "source": ("source",),
+    "nearest": ("nearest",),
+    "test": ("test", "truth"),
+    "refined": ("refined", "before", "after"),
+    "predicted": ("predicted",),
+}
+"""What each part of a gallery draws. A part is a job of its own, so that one that fails takes no other with it."""
 OF_TABLE: tuple[StripName, ...] = ("source", "nearest", "test", "truth", "predicted")
-OF_REFINER: tuple[StripName, ...] = ("refined", "predicted", "before", "after")
+OF_REFINER: tuple[StripName, ...] = ("refined", "before", "after", "predicted")
 
 
 class Shown(Strict):
@@ -51,7 +60,7 @@ class Strip(Strict):
 
 
 class Gallery(Strict):
-    """An index. Without strips, ``reason`` says why there are none."""
+    """An index. ``reason`` says why a folder holds none of the pictures; ``missing`` why single strips failed."""
 
     schema_version: int = SCHEMA
     suite: str
@@ -59,6 +68,7 @@ class Gallery(Strict):
     redistributable: bool
     reason: str = ""
     strips: tuple[Strip, ...] = ()
+    missing: dict[StripName, str] = Field(default_factory=dict)
     change: tuple[float, ...] = Field(default=())
     """Mean absolute change of the images in ``before`` and ``after``, in grey levels of 255."""
 

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from bench.results.record import Record
 from bench.run.outputs.product import Product
+from bench.run.plan.first import first_finding
 from bench.run.plan.graph import Job, Plan
 
 LINE_SECONDS = 15.0
@@ -45,12 +46,16 @@ class Display(Protocol):
 class _Counting:
     """Counts jobs, prints failures always and every finished job if ``verbose``, and hands on complete tables."""
 
-    def __init__(self, console: Console, plan: Plan, verbose: bool, on_tables: OnTables) -> None:
+    def __init__(
+        self, console: Console, plan: Plan, verbose: bool, on_tables: OnTables, on_first: OnTables | None
+    ) -> None:
         self.console, self.n_jobs, self.verbose, self.on_tables = console, len(plan.jobs), verbose, on_tables
         self.n_done = 0
         self.open = Counter(planned.cell.table for planned in plan.cells)
         self.open.update(product.awaited_by for product in plan.products if product.awaited_by)
         self.records: dict[tuple[str, ...], list[Record]] = {}
+        self.on_first, self.made = on_first, False
+        self.first: dict[str, Record | None] = {planned.cell.id: None for planned in first_finding(plan)}
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         return None
@@ -64,6 +69,11 @@ class _Counting:
     def recorded(self, record: Record) -> None:
         self.records.setdefault(record.cell.table, []).append(record)
         self._settled(record.cell.table)
+        if record.cell.id in self.first:
+            self.first[record.cell.id] = record
+            ready = [found for found in self.first.values() if found is not None]
+            if self.on_first and self.made and len(ready) == len(self.first) and self.open[record.cell.table]:
+                self.on_first(ready)
 
     def produced(self, product: Product) -> None:
         if product.awaited_by:
@@ -76,6 +86,7 @@ class _Counting:
 
     def finished(self, job: Job, made: bool) -> None:
         self.n_done += 1
+        self.made = self.made or made
         if self.verbose:
             self.say(f"{self.count} {job.label}{'' if made else ': already in the store'}")
 
@@ -97,8 +108,16 @@ class _Counting:
 class LineDisplay(_Counting):
     """For logs and pipes: failures, and a line of progress every :data:`LINE_SECONDS`; only failures if ``quiet``."""
 
-    def __init__(self, console: Console, plan: Plan, verbose: bool, quiet: bool, on_tables: OnTables) -> None:
-        super().__init__(console, plan, verbose, on_tables)
+    def __init__(
+        self,
+        console: Console,
+        plan: Plan,
+        verbose: bool,
+        quiet: bool,
+        on_tables: OnTables,
+        on_first: OnTables | None = None,
+    ) -> None:
+        super().__init__(console, plan, verbose, on_tables, None if quiet else on_first)
         self.quiet = quiet
         self.started_at = self.last_line = time.monotonic()
 
@@ -122,8 +141,10 @@ class LineDisplay(_Counting):
 class LiveDisplay(_Counting):
     """For a terminal: a line for the run and one for each running job, with step, loss and time left."""
 
-    def __init__(self, console: Console, plan: Plan, verbose: bool, on_tables: OnTables) -> None:
-        super().__init__(console, plan, verbose, on_tables)
+    def __init__(
+        self, console: Console, plan: Plan, verbose: bool, on_tables: OnTables, on_first: OnTables | None = None
+    ) -> None:
+        super().__init__(console, plan, verbose, on_tables, on_first)
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
@@ -166,12 +187,20 @@ class LiveDisplay(_Counting):
         self.progress.update(self.total, completed=self.n_done)
 
 
-def display(console: Console, plan: Plan, verbose: bool, quiet: bool, on_tables: OnTables) -> Display:
+def display(
+    console: Console,
+    plan: Plan,
+    verbose: bool,
+    quiet: bool,
+    on_tables: OnTables,
+    on_first: OnTables | None = None,
+) -> Display:
     """Live on a terminal, line-based elsewhere and when quiet.
 
     ``on_tables`` gets the records of a (pair, task, model, budget) as soon as all its cells have one and all the
-    products that its table shows are written.
+    products that its table shows are written. ``on_first`` gets those of
+    :func:`bench.run.plan.first.first_finding`, unless all of them were there already or their table is complete anyway.
     """
     if console.is_terminal and not quiet:
-        return LiveDisplay(console, plan, verbose, on_tables)
-    return LineDisplay(console, plan, verbose, quiet, on_tables)
+        return LiveDisplay(console, plan, verbose, on_tables, on_first)
+    return LineDisplay(console, plan, verbose, quiet, on_tables, on_first)

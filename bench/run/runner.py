@@ -18,6 +18,7 @@ from bench.run import timings
 from bench.run.executors import Busy, Done, Executor, Failed, Progress, WorkOrder
 from bench.run.jobs.kinds import KINDS, WORK
 from bench.run.outputs.product import FOLDERS, Product
+from bench.run.plan.first import first_finding, jobs_of
 from bench.run.plan.graph import Job, Plan, PlannedCell
 from bench.run.record import codes_of, failed_record, record_of
 from bench.run.store import DiskFull, Entry, Store, digest_of
@@ -45,7 +46,7 @@ class Listener(Protocol):
         """A cell has its record."""
 
     def produced(self, product: Product) -> None:
-        """A product's files are written, or say why it has failed."""
+        """A product's files are written; they say what of it failed."""
 
 
 @dataclass
@@ -117,12 +118,14 @@ class Runner:
         self._ready: dict[str, float] = {job_id: 0.0 for job_id, n in self._missing.items() if n == 0}
         self._keys: dict[str, str] = {}
         self._running: dict[str, list[str]] = {}
-        self._rank = {job_id: position for position, job_id in enumerate(plan.jobs)}
+        first = jobs_of(plan, first_finding(plan))
+        self._rank = {job_id: (job_id not in first, position) for position, job_id in enumerate(plan.jobs)}
         self._open_cells = {planned.cell.id for planned in plan.cells}
         self._cells_of: dict[str, list[PlannedCell]] = {}
         for planned in plan.cells:
             for job_id in planned.jobs.values():
                 self._cells_of.setdefault(job_id, []).append(planned)
+        self._reasons: dict[str, str] = {}
         self._open_products = set(range(len(plan.products)))
         self._products_of: dict[str, list[int]] = {}
         for number, product in enumerate(plan.products):
@@ -217,12 +220,7 @@ class Runner:
             entries = {role: self.entries[needed] for role, needed in planned.jobs.items() if needed in self.entries}
             if len(entries) == len(planned.jobs):
                 self._record(record_of(planned, entries, self.plan.suite.name, *self._identity(planned)))
-        for number in self._products_of.get(job.id, ()):
-            product = self.plan.products[number]
-            if number in self._open_products and all(needed in self.entries for needed in product.jobs.values()):
-                entries = {role: self.entries[needed] for role, needed in product.jobs.items()}
-                product.write(self.results, entries, self.plan.suite.name)
-                self._settle(number)
+        self._settle_products(job)
 
     def _fail(self, job: Job, reason: str, own: bool) -> None:
         if job.id in self.outcome.failures:
@@ -231,12 +229,10 @@ class Runner:
         self.listener.failed(job, reason, own)
         if own:
             reason = f"{job.label}: {reason}"
+        self._reasons[job.id] = reason
         for planned in self._cells_of.get(job.id, ()):
             self._record(failed_record(planned, reason, self.plan.suite.name))
-        for number in self._products_of.get(job.id, ()):
-            if number in self._open_products:
-                self.plan.products[number].write_failure(self.results, reason, self.plan.suite.name)
-                self._settle(number)
+        self._settle_products(job)
         for dependant in self.plan.dependants[job.id]:
             self._fail(self.plan.jobs[dependant], reason, own=False)
 
@@ -255,9 +251,16 @@ class Runner:
         inputs = {role: self.entries[needed] for role, needed in trained.inputs}
         return description_key(trained, inputs), codes_of(self.plan, planned)
 
-    def _settle(self, number: int) -> None:
-        self._open_products.remove(number)
-        self.listener.produced(self.plan.products[number])
+    def _settle_products(self, job: Job) -> None:
+        """Write the products whose last job this was."""
+        for number in self._products_of.get(job.id, ()):
+            product = self.plan.products[number]
+            entries = {role: self.entries[needed] for role, needed in product.jobs.items() if needed in self.entries}
+            failed = {role: self._reasons[needed] for role, needed in product.jobs.items() if needed in self._reasons}
+            if number in self._open_products and len(entries) + len(failed) == len(product.jobs):
+                self._open_products.remove(number)
+                product.write(self.results, entries, failed, self.plan.suite.name)
+                self.listener.produced(product)
 
     def _keep_details(self, job: Job, event: Failed) -> None:
         if event.details:

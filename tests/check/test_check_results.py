@@ -283,6 +283,26 @@ def test_what_is_broken_is_found(copy, break_it, where, what):
     assert all(line.count("; ") >= 1 and "\n" not in line for line in lines)
 
 
+def test_a_rule_that_breaks_off_is_an_objection_and_stops_no_other(copy, monkeypatch):
+    def torn(results):
+        raise ZeroDivisionError("of a kind")
+        yield
+
+    monkeypatch.setattr("bench.check.against_plan.RULES", (torn,))
+    ranked_with_two_seeds(copy)
+    lines = found(copy)
+    assert any(
+        line.startswith("rule 'torn': could not be looked through: ZeroDivisionError: of a kind") for line in lines
+    )
+    assert any("differs from what the records give" in line for line in lines)
+
+
+def test_a_part_of_the_report_that_cannot_be_made_is_an_objection(copy, monkeypatch):
+    monkeypatch.setattr("bench.report.figures.table_figures.table_figures", lambda *_: 1 / 0)
+    lines = found(copy)
+    assert any(line.startswith("the report: can't be made whole: figures of toy · classification") for line in lines)
+
+
 @pytest.fixture(scope="module")
 def sound_measured(tmp_path_factory):
     """A folder with a measurement of each kind: ``darker`` leaves nothing that a judge could see."""

@@ -132,8 +132,53 @@ def test_failures_end_in_exit_code_1_with_all_other_rows_done(cli, tmp_path):
     assert done.returncode == 1
     assert "the flux capacitor is empty" in done.stdout
     assert "the worker process left with exit code 7" in done.stdout
-    assert "2 of 6 cells have no score" in " ".join(done.stdout.split())
-    assert "Traceback" not in done.stdout + done.stderr
+    assert "Traceback (most" not in done.stdout + done.stderr
+    results = "results/local/toys"
+    last = done.stdout.rpartition("\n\n")[2].splitlines()
+    assert last[0] == "FAILED: not everything is there."
+    assert last[1].startswith("  2 of 6 cells failed: ")
+    assert last[1].endswith("(1 time; 1 other reason)")
+    assert last[2].startswith("  Next: mend the cause, then run the same command again; finished work is kept.")
+    assert last[2].endswith(f"Tracebacks are in {results}/failures.")
+    page = (tmp_path / results / "leaderboard.md").read_text()
+    assert "Incomplete: 2 of 6 cells failed" in page.partition("## ")[0]
+    for command in (["report", results], ["compare", results, results]):
+        again = cli(*command)
+        assert again.returncode == 1
+        assert "2 of 6 cells failed" in again.stdout.rpartition("\n\n")[2]
+
+
+def test_the_first_finding_is_on_the_screen_before_its_table(cli, tmp_path):
+    suite = suite_file(tmp_path, arms=["oracle", "refined", "source_refined"], refiners=["darker"], seeds=3)
+    done = cli("run", suite, "--plugin", str(TOYS), "--workers", "1")
+    assert done.returncode == 0, done.stdout
+    shown = " ".join(done.stdout.split())
+    first = "First finding, from refined darker and source alone (the whole table follows): toy · classification"
+    assert shown.index(first) < shown.index("Ranked")
+    again = cli("run", suite, "--plugin", str(TOYS), "--workers", "1")
+    assert "First finding" not in again.stdout
+
+
+def test_what_nobody_foresaw_ends_with_a_line_that_says_what_to_do(cli, monkeypatch):
+    def broken(*_):
+        raise KeyError("gone")
+
+    monkeypatch.setattr("bench.plugins.registry.Registry.names", broken)
+    done = cli("list")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0].startswith("Traceback")
+    assert done.stderr.splitlines()[-1] == "error: unexpected KeyError: 'gone'; finished jobs are kept"
+
+    def missing(*_):
+        raise ModuleNotFoundError("No module named 'skimage'", name="skimage")
+
+    monkeypatch.setattr("bench.plugins.registry.Registry.names", missing)
+    done = cli("list")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: the package of 'skimage' is not installed; run `python -m pip install -c constraints.txt .`, then try "
+        "again\n"
+    )
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import re
 
 import own_folders as folders
+from toy_runs import TOYS
 
 
 def own(cli, *more):
@@ -95,3 +96,14 @@ def test_without_labels_of_photographs_the_domain_gap_is_all_there_is(cli, tmp_p
     assert "histogram: domain gap to the target (KID)" in done.stdout
     assert re.search(r"histogram: labels (intact|damaged .*); judge's score kept: .*; label edges kept: ", done.stdout)
     assert "Gains need labels of real test images" in done.stdout
+
+
+def test_a_refiner_that_breaks_ends_refine_with_its_error_last_and_exit_code_1(cli, tmp_path):
+    folders.write_class_folders(tmp_path / "renders", 6)
+    folders.write_class_folders(tmp_path / "photos", 6, seed=5)
+    names = ("--source", "renders", "--target", "photos", "--out", "refined", "--plugin", str(TOYS))
+    done = cli("refine", "--refiner", "raises", *names)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "error: unexpected RuntimeError: the flux capacitor is empty; finished jobs are kept"
+    )

@@ -40,6 +40,13 @@ def test_the_readmes_findings_are_the_published_ones(block, suites):
     assert shown == published
 
 
+def test_the_readme_promises_findings_like_these_and_no_more():
+    before, _, after = (ROOT / "README.md").read_text().partition("<!-- findings:begin -->")
+    assert before.rstrip().endswith("It ends with findings like these:")
+    remarks = " ".join(after.partition("<!-- findings:end -->")[2].split())
+    assert "These are the published figures. Another processor rounds differently, so yours will differ" in remarks
+
+
 def test_published_leaderboards_are_what_their_records_say(tmp_path):
     for suite in sorted(path.parent for path in (ROOT / "results").glob("*/suite.yaml")):
         shutil.copytree(suite, tmp_path / suite.name)

@@ -4,6 +4,7 @@ import pytest
 from rich.console import Console
 
 from bench.run.plan import make_plan
+from bench.run.plan.first import first_finding
 from bench.run.progress import LineDisplay, LiveDisplay, display
 from bench.run.record import failed_record
 from bench.suites.resolve import resolve
@@ -43,6 +44,37 @@ def test_elsewhere_than_on_a_terminal_lines_say_failures_and_nothing_blinks(plan
         "[2/", f"[{2:>{len(str(len(jobs)))}}/"
     )
     assert "\x1b" not in text
+
+
+def test_the_first_finding_is_done_first_and_handed_on_while_its_table_is_at_work(registry):
+    plan = make_plan(resolve(toy_suite(seeds=3, arms=["oracle", "refined"], refiners=["twice", "darker"]), registry))
+    cells = first_finding(plan)
+    assert {(p.cell.arm, p.cell.refiner, p.cell.recipe) for p in cells} == {
+        ("source", "", "strong"),
+        ("refined", "darker", "strong"),  # `twice` stores, and so costs, two views
+    }
+    assert len(cells) == 6
+    told = []
+    shown = LineDisplay(consoles(terminal=False)[0], plan, False, False, ignore, told.append)
+    others = [planned for planned in plan.cells if planned not in cells]
+    shown.recorded(failed_record(others[0], "", "toys"))
+    for planned in cells[:-1]:
+        shown.recorded(failed_record(planned, "", "toys"))
+    assert told == []
+    shown.finished(next(iter(plan.jobs.values())), made=True)
+    shown.recorded(failed_record(cells[-1], "", "toys"))
+    assert [[record.cell for record in records] for records in told] == [[planned.cell for planned in cells]]
+
+
+def test_what_was_there_before_is_no_first_finding_and_one_or_two_seeds_find_nothing(registry):
+    plan = make_plan(resolve(toy_suite(seeds=3, arms=["oracle", "refined"], refiners=["darker"]), registry))
+    told = []
+    shown = LineDisplay(consoles(terminal=False)[0], plan, False, False, ignore, told.append)
+    for planned in first_finding(plan):
+        shown.finished(plan.jobs[planned.jobs["score"]], made=False)
+        shown.recorded(failed_record(planned, "", "toys"))
+    assert told == []
+    assert first_finding(make_plan(resolve(toy_suite(arms=["refined"], refiners=["darker"]), registry))) == ()
 
 
 def test_verbose_says_every_job_and_what_was_reused(plan, jobs):

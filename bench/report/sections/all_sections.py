@@ -14,15 +14,26 @@ import pandas as pd
 from bench.report.table import Section
 
 if TYPE_CHECKING:
+    from bench.report.failures import Attempts
     from bench.report.table import Table
 
 
-def sections_of(table: Table, cells: pd.DataFrame) -> tuple[Section, ...]:
-    """The sections of a table; ``cells`` are its rows of the cell frame."""
-    return tuple(section for make in _makers() if (section := make(table, cells)))
+Maker = Callable[["Table", pd.DataFrame], "Section | None"]
 
 
-def _makers() -> tuple[Callable[[Table, pd.DataFrame], Section | None], ...]:
+def sections_of(table: Table, cells: pd.DataFrame, attempts: Attempts | None = None) -> tuple[Section, ...]:
+    """The sections of a table; ``cells`` are its rows of the cell frame. One that fails is noted in ``attempts``."""
+
+    def made(make: Maker) -> Section | None:
+        if attempts is None:
+            return make(table, cells)
+        name = make.__module__.rpartition(".")[2]
+        return attempts.make(f"section {name} of {table.title}", lambda: make(table, cells), None)
+
+    return tuple(section for make in _makers() if (section := made(make)))
+
+
+def _makers() -> tuple[Maker, ...]:
     from bench.report.sections import (
         checkpoint_choice as selection,
     )

@@ -28,6 +28,7 @@ import torch
 
 from bench.api import PluginError, UserError
 from bench.api.errors import DataError
+from bench.data.parallel import limit_threads
 from bench.plugins.isolation import one_line, undisturbed
 from bench.plugins.registry import Registry
 from bench.run.code.version import code_version
@@ -50,6 +51,7 @@ def main(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _print_to(output)
     torch.set_num_threads(1)
+    limit_threads(1)
     channel = _Channel(connection)
     threading.Thread(target=channel.beat, daemon=True).start()
     store = Store(store_root)

@@ -1,7 +1,7 @@
-"""*gallery*: pictures of a table, or of one refiner in it, as WebP strips (:mod:`bench.results.gallery`).
+"""*gallery*: pictures of a table, or of one refiner in it, as WebP strips, one part per job.
 
 of a table      ``source``     images of the source, drawn at random once and for all
-                ``nearest``    the test image nearest to each, by the features of the domain-gap measures, if there are
+                ``nearest``    the test image nearest to each, by the features of the domain-gap measures
                 ``test``       test images, drawn at random once and for all; ``truth``: with their labels
                 ``predicted``  the same with the predictions of the model trained on plain source (task seed 0)
 of a refiner    ``refined``    what became of ``source``
@@ -24,11 +24,12 @@ from bench.api import Described, Frozen, LabelSpace, Task
 from bench.api.imageset import COLUMNS, ImageSet
 from bench.data.contact_sheet import picture
 from bench.data.fitting import placement
+from bench.results.gallery import Part
 from bench.run.jobs.features import chosen_rows
 from bench.run.jobs.work import Inputs, Work
 from bench.run.stored_sets import column_digests, load_set
 
-VERSION = 1
+VERSION = 2
 N_ROWS, N_CHANGED = 6, 4
 GAP_PX = 4
 QUALITY = 80
@@ -37,8 +38,9 @@ Arrays = Mapping[str, np.ndarray]
 
 
 class Spec(Frozen):
-    """What is drawn; ``labels`` are the task's."""
+    """What is drawn: a part of the gallery (:data:`bench.results.gallery.STRIPS`); ``labels`` are the task's."""
 
+    part: Part
     task: Described
     space: LabelSpace
     labels: tuple[str, ...]
@@ -50,6 +52,7 @@ def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
     return {
         "kind": "gallery",
         "version": VERSION,
+        "part": spec.part,
         "task": spec.task.identity(),
         "space": spec.space.model_dump(),
         "source": column_digests(inputs["source"], "source_train", ("image",)),
@@ -59,7 +62,7 @@ def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
 
 
 def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
-    """Write the strips that the inputs make possible."""
+    """Write the strips of the part."""
     task = work.registry.rebuild(Task, spec.task)
     source = load_set(inputs["source"], "source_train").columns["image"]
     test = load_set(inputs["target"], "target_test")
@@ -73,27 +76,30 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
         strip.save(folder / f"{name}.webp", "WEBP", quality=QUALITY, method=6)
         strips[name] = {"width": strip.width, "height": strip.height, "rows": shown.tolist()}
 
-    truth = _labelled(test, tested, task, spec)
-    if "refined" in inputs:
-        refined = load_set(inputs["refined"], "source_train").columns["image"]
-        keep("refined", _plain(refined.take(rows)), rows)
-        most, change = _changed_most(source, refined)
-        keep("before", _plain(source.take(most)), most)
-        keep("after", _plain(refined.take(most)), most)
-    else:
-        keep("source", _plain(source.take(rows)), rows)
-        if "target_features" in inputs:
+    match spec.part:
+        case "source":
+            keep("source", _plain(source.take(rows)), rows)
+        case "nearest":
             nearest = _nearest(inputs, len(rows))
             keep("nearest", _plain(test.columns["image"].take(nearest)), nearest)
-        heights = [picture(row, spec.space.class_names).height for row in truth]
-        plain = [picture({"image": row["image"]}, ()) for row in truth]
-        keep("test", [_as_high(cell, height) for cell, height in zip(plain, heights, strict=True)], tested)
-        keep("truth", [picture(row, spec.space.class_names) for row in truth], tested)
-    if "score" in inputs:
-        with np.load(inputs["score"].path / "predictions.npz", allow_pickle=False) as stored:
-            predictions = task.as_labels({name: stored[name][tested] for name in stored.files})
-        predicted = [_with_prediction(row, predictions, i, test, tested, task) for i, row in enumerate(truth)]
-        keep("predicted", [picture(row, spec.space.class_names) for row in predicted], tested)
+        case "test":
+            truth = _labelled(test, tested, task, spec)
+            heights = [picture(row, spec.space.class_names).height for row in truth]
+            plain = [picture({"image": row["image"]}, ()) for row in truth]
+            keep("test", [_as_high(cell, height) for cell, height in zip(plain, heights, strict=True)], tested)
+            keep("truth", [picture(row, spec.space.class_names) for row in truth], tested)
+        case "refined":
+            refined = load_set(inputs["refined"], "source_train").columns["image"]
+            keep("refined", _plain(refined.take(rows)), rows)
+            most, change = _changed_most(source, refined)
+            keep("before", _plain(source.take(most)), most)
+            keep("after", _plain(refined.take(most)), most)
+        case "predicted":
+            truth = _labelled(test, tested, task, spec)
+            with np.load(inputs["score"].path / "predictions.npz", allow_pickle=False) as stored:
+                predictions = task.as_labels({name: stored[name][tested] for name in stored.files})
+            predicted = [_with_prediction(row, predictions, i, test, tested, task) for i, row in enumerate(truth)]
+            keep("predicted", [picture(row, spec.space.class_names) for row in predicted], tested)
     return {"strips": strips, "change": change}
 
 
@@ -200,5 +206,6 @@ def _strip(cells: Sequence[Image.Image]) -> Image.Image:
 
 
 def estimate(spec: Spec, counts: dict[str, int]) -> tuple[float, int]:
-    """Reading the set once and drawing two dozen pictures."""
-    return 0.3 + counts["source_train"] * counts["pixels"] * 2e-8, 150_000
+    """Drawing half a dozen pictures; reading the set once where the most changed are looked for."""
+    reading = counts["source_train"] * counts["pixels"] * 2e-8 if spec.part == "refined" else 0.0
+    return 0.1 + reading, 40_000

@@ -1,4 +1,4 @@
-"""From a finished *gallery* job to the strips and their index in the results folder."""
+"""From the *gallery* jobs of a table or refiner to the strips and their index in the results folder."""
 
 from __future__ import annotations
 
@@ -9,14 +9,25 @@ from typing import ClassVar
 
 from bench.results.documents import GALLERY
 from bench.results.files import write_atomically
-from bench.results.gallery import Gallery, Shown, Strip, file_names, may_show, stem, write_gallery
+from bench.results.gallery import (
+    OF_REFINER,
+    OF_TABLE,
+    STRIPS,
+    Gallery,
+    Shown,
+    Strip,
+    file_names,
+    may_show,
+    stem,
+    write_gallery,
+)
 from bench.run.outputs.product import Product
 from bench.run.store import Entry
 
 
 @dataclass(frozen=True)
 class PlannedGallery(Product):
-    """Pictures to come. ``jobs`` has the role ``gallery``."""
+    """Pictures to come. ``jobs`` are by the part that each draws (:data:`bench.results.gallery.STRIPS`)."""
 
     folder: ClassVar[str] = GALLERY
     of: Shown
@@ -35,29 +46,31 @@ class PlannedGallery(Product):
     def awaited_by(self) -> None:
         return None
 
-    def write(self, results: Path, entries: Mapping[str, Entry], suite: str) -> None:
-        if not may_show(results, self.redistributable):
-            said = f"images of pair {self.of.pair} may not be redistributed; results below a folder 'local' keep them"
-            self.write_failure(results, said, suite)
-            return
-        entry = entries["gallery"]
-        strips = []
-        for name, about in entry.meta["strips"].items():
-            file = f"{stem(self.of)}-{name}.webp"
-            write_atomically(results / GALLERY / file, (entry.path / f"{name}.webp").read_bytes())
-            strips.append(Strip(name=name, file=file, **about))
+    def write(self, results: Path, entries: Mapping[str, Entry], failed: Mapping[str, str], suite: str) -> None:
+        strips: list[Strip] = []
+        change: list[float] = []
+        reason, missing = "", {name: why for part, why in failed.items() for name in STRIPS[part]}
+        if may_show(results, self.redistributable):
+            for entry in (entries[part] for part in self.jobs if part in entries):
+                change += entry.meta["change"]
+                for name, about in entry.meta["strips"].items():
+                    file = f"{stem(self.of)}-{name}.webp"
+                    write_atomically(results / GALLERY / file, (entry.path / f"{name}.webp").read_bytes())
+                    strips.append(Strip(name=name, file=file, **about))
+        else:
+            reason = f"images of pair {self.of.pair} may not be redistributed; results below a folder 'local' keep them"
+        for file in {*self.files[1:]} - {strip.file for strip in strips}:
+            (results / GALLERY / file).unlink(missing_ok=True)
+        order = list(OF_REFINER if self.of.refiner else OF_TABLE)
         write_gallery(
             results,
             Gallery(
                 suite=suite,
                 of=self.of,
                 redistributable=self.redistributable,
-                strips=tuple(strips),
-                change=tuple(entry.meta["change"]),
+                reason=reason,
+                strips=tuple(sorted(strips, key=lambda strip: order.index(strip.name))),
+                missing={name: missing[name] for name in order if name in missing},
+                change=tuple(change),
             ),
         )
-
-    def write_failure(self, results: Path, reason: str, suite: str) -> None:
-        for file in self.files[1:]:
-            (results / GALLERY / file).unlink(missing_ok=True)
-        write_gallery(results, Gallery(suite=suite, of=self.of, redistributable=self.redistributable, reason=reason))

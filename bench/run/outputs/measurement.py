@@ -46,7 +46,10 @@ class PlannedMeasure(Product):
     def awaited_by(self) -> tuple[str, ...]:
         return self.of.table
 
-    def write(self, results: Path, entries: Mapping[str, Entry], suite: str) -> None:
+    def write(self, results: Path, entries: Mapping[str, Entry], failed: Mapping[str, str], suite: str) -> None:
+        if failed:
+            self._write_failure(results, next(iter(failed.values())), suite)
+            return
         measure = entries["measure"]
         arrays = measure.path / "per_image.npz"
         per_image = {}
@@ -75,7 +78,7 @@ class PlannedMeasure(Product):
             ),
         )
 
-    def write_failure(self, results: Path, reason: str, suite: str) -> None:
+    def _write_failure(self, results: Path, reason: str, suite: str) -> None:
         failed = Measurement(
             suite=suite, kind=self.kind, of=self.of, status="failed", reason=reason, versions=dict(self.versions)
         )

@@ -1,9 +1,9 @@
 """What a run leaves in its results folder beside the records of its cells, once the jobs behind it are done.
 
-A :class:`Product` names its jobs by role and the files that it will write; the runner writes them as soon as the last
-of those jobs ends, or says why there are none when one of them fails. A cell does not depend on a product: a failed one
-fails no row. Each kind has a folder of its own below the results folder, in which files that no product of the plan
-names are removed, as records of cells that left the suite are.
+A :class:`Product` names its jobs by role and the files that it will write. The runner has them written as soon as the
+last of those jobs is done or has failed. A cell does not depend on a product: a failed one fails no row. Each kind has
+a folder of its own below the results folder, in which files that no product of the plan names are removed, as records
+of cells that left the suite are.
 """
 
 from __future__ import annotations
@@ -48,9 +48,11 @@ class Product(ABC):
     def awaited_by(self) -> tuple[str, ...] | None: ...
 
     @abstractmethod
-    def write(self, results: Path, entries: Mapping[str, Entry], suite: str) -> None:
-        """Write the files below ``results / folder`` from the finished jobs, ``entries`` by role."""
+    def write(self, results: Path, entries: Mapping[str, Entry], failed: Mapping[str, str], suite: str) -> None:
+        """Write the files below ``results / folder``.
 
-    @abstractmethod
-    def write_failure(self, results: Path, reason: str, suite: str) -> None:
-        """Write in their place that there is nothing to show, and why."""
+        Parameters
+        ----------
+        entries: of the jobs that are done, by role.
+        failed: of the others, by role, why each failed: the files say what is not there, and why.
+        """

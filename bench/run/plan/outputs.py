@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Literal
 
 from bench.metrics.label_preservation import WITH_OUTLINES
-from bench.results.gallery import Shown
+from bench.results.gallery import Part, Shown
 from bench.results.measurement import Kind, Subject
 from bench.run.jobs import domain_gap, features, judge, label_preservation
 from bench.run.jobs import draw_gallery as gallery
@@ -48,23 +48,30 @@ class TableProducts:
         refined = [refiner for arm, refiner in table.rows if refiner is not None and str(arm) == "refined"]
         if not refined:
             return
-        shared = {"source": self.source, "target": self.target}
-        features = {f"{role}_features": self._features(role, shared[role]) for role in shared if table.measures}
-        yield self._gallery("", shared | features | self._scored(Arm("source"), None))
+        parts: dict[Part, dict[str, str]] = {"source": {}, "test": {}, **self._predicted(Arm("source"), None)}
+        if table.measures:
+            shared = {"source": self.source, "target": self.target}
+            parts["nearest"] = {f"{role}_features": self._features(role, shared[role]) for role in shared}
+        yield self._gallery("", parts)
         for refiner in refined:
-            of_refiner = {"refined": self.builder.refined(refiner, 0), **self._scored(Arm("refined"), refiner)}
-            yield self._gallery(refiner.variant, shared | of_refiner)
+            of_refiner: dict[Part, dict[str, str]] = {"refined": {"refined": self.builder.refined(refiner, 0)}}
+            yield self._gallery(refiner.variant, of_refiner | self._predicted(Arm("refined"), refiner))
 
-    def _scored(self, arm: Arm, refiner: ResolvedRefiner | None) -> dict[str, str]:
-        """The score job of a row's first cell, by role; none where the target has no labels to score with."""
+    def _predicted(self, arm: Arm, refiner: ResolvedRefiner | None) -> dict[Part, dict[str, str]]:
+        """The part that shows predictions of a row's first cell; none where the target has no labels to score with."""
         if not self.table.is_scored:
             return {}
-        return {"score": self.builder.cell(arm, refiner, 0, 0).jobs["score"]}
+        return {"predicted": {"score": self.builder.cell(arm, refiner, 0, 0).jobs["score"]}}
 
-    def _gallery(self, refiner: str, inputs: dict[str, str]) -> PlannedGallery:
+    def _gallery(self, refiner: str, parts: Mapping[Part, Mapping[str, str]]) -> PlannedGallery:
+        """``parts`` are the inputs of each beside source and target, by role."""
         table = self.table
-        spec = gallery.Spec(task=table.task_described, space=table.space, labels=table.task.labels)
-        job = self.builder.add("gallery", f"pictures of {refiner or table.pair.name}", spec, inputs)
+        jobs: dict[str, str] = {}
+        for part, more in parts.items():
+            spec = gallery.Spec(part=part, task=table.task_described, space=table.space, labels=table.task.labels)
+            inputs = {"source": self.source, "target": self.target, **more}
+            label = f"pictures of {refiner or table.pair.name} ({part})"
+            jobs[part] = self.builder.add("gallery", label, spec, inputs)
         of = Shown(
             pair=table.pair_variant,
             task=table.task_variant,
@@ -73,7 +80,7 @@ class TableProducts:
             budget=table.budget.name,
             refiner=refiner,
         )
-        return PlannedGallery(of, {"gallery": job}, table.pair.redistributable)
+        return PlannedGallery(of, jobs, table.pair.redistributable)
 
     def _measure(self, kind: Kind, refiner: ResolvedRefiner, refiner_seed: int, jobs: dict[str, str]) -> PlannedMeasure:
         table = self.table

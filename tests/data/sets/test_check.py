@@ -96,6 +96,15 @@ def test_the_command_prints_the_report_and_says_what_is_wrong(cli, tmp_path):
     assert "did you mean 'mnist-m'" in cli("data", "check", "mnistm").stderr
 
 
+def test_faults_end_the_command_with_exit_code_1_and_are_summed_up_last(cli, tmp_path):
+    voc = placed_sets.voc(tmp_path / "voc")
+    xml = voc / "Annotations" / "2008_000001.xml"
+    xml.write_text(xml.read_text().replace("<xmax>14</xmax>", "<xmax>900</xmax>"))
+    done = cli("data", "check", "voc", str(voc))
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].startswith("FAILED: faults in train; mend or fetch the files named above")
+
+
 def test_a_file_in_place_of_hdf5_is_named(tmp_path):
     root = placed_sets.nyuv2(tmp_path)
     (root / "nyu_depth_v2_labeled.mat").write_bytes(b"<html>")

@@ -9,6 +9,7 @@ from dataclasses import replace
 import psutil
 import pytest
 
+from bench.plugins.registry import Registry
 from bench.run.executors import Busy, Done, Failed, Progress, WorkOrder
 from bench.run.executors.local import KEPT_BYTES, LocalExecutor, _Worker
 from bench.run.jobs import refine as refine_job
@@ -72,6 +73,37 @@ def test_a_job_is_done_by_a_worker_with_one_thread(executor, orders):
     again = wait(executor)
     assert isinstance(again, Done)
     assert not again.made
+
+
+def test_a_worker_has_one_thread_for_its_job_and_one_for_its_life_sign(orders, tmp_path):
+    file = tmp_path / "counts.py"
+    file.write_text(
+        "import os, time, numpy as np, psutil, torch\nfrom bench.api import PluginError, Refiner\n"
+        "from bench.data.parallel import rows_of\n"
+        "class Counts(Refiner):\n    name, version = 'counts', 1\n"
+        "    def fit(self, source, target, budget, context):\n"
+        "        os.process_cpu_count = os.cpu_count = lambda: 4\n"
+        "        most = []\n"
+        "        def read(row):\n"
+        "            time.sleep(0.001)\n"
+        "            most.append(psutil.Process().num_threads())\n"
+        "            return np.ones((256, 256), np.float32)\n"
+        "        rows = rows_of(300, read, (256, 256), np.float32)\n"
+        "        rows[0] @ rows[1]; torch.from_numpy(rows[:9]) @ torch.from_numpy(rows[9:18])\n"
+        "        most.append(psutil.Process().num_threads())\n"
+        "        raise PluginError(f'{max(most)} threads')\n"
+        "    def refine(self, batch, generators): return dict(batch.inputs)\n"
+    )
+    executor = LocalExecutor(tmp_path / "store", [TOYS, file], n_workers=1)
+    described = Registry([TOYS, file]).refiner("counts")[1]
+    order = orders("same")["fit"]
+    try:
+        executor.submit(replace(order, key="f" * 64, spec=order.spec.model_copy(update={"refiner": described})))
+        event = wait(executor)
+    finally:
+        executor.close()
+    assert isinstance(event, Failed)
+    assert event.reason == "2 threads"
 
 
 def test_a_refiner_that_raises_fails_with_its_reason(executor, orders):

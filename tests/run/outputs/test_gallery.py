@@ -12,7 +12,9 @@ from PIL import Image
 
 from bench.data.contact_sheet import CELL_PX
 from bench.plugins.registry import Registry
+from bench.report import write_report
 from bench.results.gallery import may_show, read_galleries
+from bench.results.measurement import read_measurements
 from bench.run.jobs import draw_gallery as gallery
 from bench.run.jobs.draw_gallery import N_CHANGED, N_ROWS
 from bench.run.jobs.work import Work
@@ -83,7 +85,30 @@ def test_a_failed_refiner_costs_its_own_pictures(finished, registry, tmp_path):
     galleries = {g.of.refiner: g for g in read_galleries(run.results) if g.of.recipe == "strong"}
     assert galleries["same"].strips
     assert not galleries["grows"].strips
-    assert "grows" in galleries["grows"].reason
+    assert set(galleries["grows"].missing) == {"refined", "before", "after", "predicted"}
+    assert all("grows" in reason for reason in galleries["grows"].missing.values())
+
+
+def test_strips_that_cannot_be_drawn_take_no_other_with_them(registry, tmp_path, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("the lens cap is on")
+
+    monkeypatch.setattr("bench.run.jobs.features._encoder", broken)
+    monkeypatch.setattr("bench.run.jobs.draw_gallery._changed_most", broken)
+    suite = toy_suite(**DRAWN | {"refiners": ["darker"], "measures": True})
+    run = InlineRun(suite, tmp_path / "local", registry)
+    galleries = {g.of.refiner: g for g in read_galleries(run.results) if g.of.recipe == "strong"}
+    assert [strip.name for strip in galleries[""].strips] == ["source", "test", "truth", "predicted"]
+    assert set(galleries[""].missing) == {"nearest"}
+    assert [strip.name for strip in galleries["darker"].strips] == ["predicted"]
+    assert set(galleries["darker"].missing) == {"refined", "before", "after"}
+    files = {strip.file for gallery in read_galleries(run.results) for strip in gallery.strips}
+    assert {path.name for path in (run.results / "gallery").glob("*.webp")} == files
+    paths = write_report(run.outcome.records, run.results, read_measurements(run.results), figures=False)
+    page = paths.html.read_text()
+    assert "Not drawn: nearest. Reason: features for" in page
+    assert "data:image/webp" in page
+    assert "the lens cap is on" not in page + paths.markdown.read_text()
 
 
 def test_published_results_hold_no_restricted_image():
@@ -148,10 +173,10 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Image.Imag
             if job.kind == "prepare":
                 made = store.write(job.id, lambda path, job=job: prepare.run(job.spec, {}, path, work))
                 inputs[job.spec.side] = made
-        spec = next(job.spec for job in plan.jobs.values() if job.kind == "gallery")
+        specs = {job.spec.part: job.spec for job in plan.jobs.values() if job.kind == "gallery"}
         test = load_set(inputs["target"], "target_test")
         predictions = {}
-        for name in spec.labels:
+        for name in specs["test"].labels:
             predictions |= as_predicted(name, test.columns[name].take(np.arange(test.n_images)))
 
         def score(path: Path) -> dict:
@@ -161,7 +186,8 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Image.Imag
         inputs["score"] = store.write("score", score)
         strips = folder / "strips"
         strips.mkdir()
-        gallery.run(spec, inputs, strips, work)
+        for part in ("test", "predicted"):
+            gallery.run(specs[part], inputs, strips, work)
         return {path.stem: Image.open(path) for path in strips.iterdir()}
 
     return draw
