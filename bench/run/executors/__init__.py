@@ -7,6 +7,7 @@ from bench.run.executors.contract import (
     Event,
     Executor,
     Failed,
+    Notice,
     Progress,
     WorkOrder,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "Event",
     "Executor",
     "Failed",
+    "Notice",
     "Progress",
     "WorkOrder",
 ]
