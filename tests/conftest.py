@@ -46,11 +46,12 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., subpro
 
     def call(*arguments: str) -> subprocess.CompletedProcess[str]:
         monkeypatch.setattr(sys, "argv", ["bench", *arguments])
-        on_sigterm = signal.getsignal(signal.SIGTERM)
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         printed, said = io.StringIO(), io.StringIO()
         with redirect_stdout(printed), redirect_stderr(said), pytest.raises(SystemExit) as left:
             main()
-        signal.signal(signal.SIGTERM, on_sigterm)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         return subprocess.CompletedProcess(arguments, left.value.code or 0, printed.getvalue(), said.getvalue())
 
     return call

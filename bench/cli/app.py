@@ -46,7 +46,9 @@ def main() -> None:
         _refuse(_one_line(error))
     except (UserError, DataError) as error:
         _refuse(str(error))
-    except typer.Abort:
+    except typer.Abort as error:
+        if isinstance(error.__cause__, EOFError):  # click takes any for an end of the user's input
+            raise error.__cause__ from None
         sys.exit(EXIT_INTERRUPTED)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)

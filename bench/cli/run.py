@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -64,17 +65,19 @@ def run(
     from bench.results.measurement import read_measurements
     from bench.results.record import read_records
     from bench.run import timings
-    from bench.run.executors.local import LocalExecutor
+    from bench.run.executors.local import LocalExecutor, start_server
     from bench.run.progress import display
     from bench.run.runner import Runner
     from bench.run.store import DiskFull
     from bench.suites.load import save_suite
 
     one_thread_each()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # schedulers stop jobs so; it ends like Ctrl-C
+    for number in (signal.SIGINT, signal.SIGTERM):  # schedulers stop jobs by SIGTERM; it ends like Ctrl-C
+        signal.signal(number, _stop_once)
+    start_server()
     console = make_console()
     suite = asked.to_suite()
-    executor = LocalExecutor(store_root(store), asked.plugin or (), workers)
+    executor = LocalExecutor(store_root(store), asked.registry, workers)
     try:
         offer((asked.registry.pair(table.pair)[0] for table in suite.tables), console)
         plan = asked.to_plan(suite, console)
@@ -177,6 +180,13 @@ def plan(
         markup=False,
         highlight=False,
     )
+
+
+def _stop_once(number: int, frame: FrameType | None) -> NoReturn:
+    """End as Ctrl-C does; impatience while the workers are being stopped changes nothing."""
+    for stopping in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stopping, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _only_reading(plan: Plan) -> Plan:

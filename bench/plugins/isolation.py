@@ -24,7 +24,10 @@ from typing import Any
 import numpy as np
 import torch
 
-REASON_CHARACTERS = 500
+from bench.api.reasons import REASON_CHARACTERS, one_line
+
+__all__ = ["REASON_CHARACTERS", "NetworkRefused", "Watch", "one_line", "undisturbed", "watched"]
+
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 NAME_LOOKUPS = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"})
 CONNECTIONS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
@@ -33,12 +36,6 @@ FOLDER_CHANGES = frozenset(
 )
 WITH_DESCRIPTOR = frozenset({"os.mkdir", "os.rmdir", "os.remove", "os.rename"})
 """Their last argument is −1, or a folder that the path is relative to: inside ``shutil.rmtree``, seen as itself."""
-
-
-def one_line(text: object) -> str:
-    """``str(text)`` on one line of at most :data:`REASON_CHARACTERS`: what a table or a terminal can take."""
-    line = " ".join(str(text).split())
-    return line if len(line) <= REASON_CHARACTERS else line[: REASON_CHARACTERS - 1] + "…"
 
 
 @contextmanager

@@ -23,17 +23,28 @@ import inspect
 import pkgutil
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import PydanticUserError, ValidationError
 
 from bench.api import Described, Frozen, ModelParams, Need, Pair, PluginError, Reads, Refiner, Task, UserError
 from bench.api.errors import DataError
 from bench.api.names import nearest, split_variant, unknown
+from bench.api.reasons import reason_of
 from bench.data.folders import folder_digest
-from bench.plugins.sources import content_digest, import_failure, source_digest, stated_dependencies
+from bench.plugins.process_state import restored
+from bench.plugins.sources import (
+    CodeFailed,
+    content_digest,
+    import_failure,
+    is_duration,
+    plug_in_code,
+    source_digest,
+    stated_dependencies,
+)
 
 HARNESS_PAIRS = {"own": "bench.data.own.pair"}
 """A user's own folders are the harness's business, and the only pair outside ``pairs``."""
@@ -54,6 +65,8 @@ def params_from(model: type[Frozen], options: dict[str, str], owner: str) -> Any
             raise UserError(f"{owner} has no parameter {key!r}{hint}") from None
         found = f"; found {first.get('input')!r}" if first["type"] != "missing" else ""
         raise UserError(f"{owner}: parameter {key!r}: {first['msg'].lower()}{found}") from None
+    except PydanticUserError as error:  # such as an annotation that names nothing
+        raise UserError(f"{owner}: its Params cannot be used: {reason_of(error)}") from error
 
 
 class Registry:
@@ -78,6 +91,7 @@ class Registry:
         self._digests: dict[type, str] = {}
         self._of_files: dict[Path, list[type]] = {}
         self._packages: dict[tuple[type, str], str] = {}
+        self._files: dict[tuple[type, str], Path] = {}
         self._loaders: dict[type, dict[str, Callable[[], type]]] = {Refiner: {}, Task: {}, Pair: {}}
         base: Any
         for base, package in ((Refiner, "refiners"), (Task, "tasks"), (Pair, "pairs")):
@@ -105,12 +119,18 @@ class Registry:
                 raise UserError(f"no {kind} {name!r}: plug-in {file} {reason}")
             raise unknown(kind, name, self._loaders[base])
         try:
-            return self._loaders[base][name]()
-        except PluginError as error:
-            raise UserError(f"{kind} {name!r} {error}") from None
-        except (Exception, SystemExit) as error:
+            with plug_in_code(), restored() if (base, name) in self._packages else nullcontext():
+                return self._loaders[base][name]()
+        except CodeFailed as error:
+            if isinstance(error.cause, PluginError):
+                raise UserError(f"{kind} {name!r} {error.cause}") from None
             package = self._packages.get((base, name))
-            raise UserError(f"{kind} {name!r} {import_failure(error, [package] if package else [])}") from error
+            failure = import_failure(error.cause, [package] if package else [])
+            raise UserError(f"{kind} {name!r} {failure}") from error.cause
+
+    def origin(self, base: type, name: str) -> Path | str | None:
+        """Where a plug-in comes from: its file, the name of its installed package, ``None`` if it is built in."""
+        return self._files.get((base, name)) or self._packages.get((base, name))
 
     def classes_of(self, file: Path, base: type[Plugin]) -> list[type[Plugin]]:
         """The plug-ins of a kind that a plug-in file defines, in its order; :class:`UserError` where it is broken."""
@@ -162,6 +182,8 @@ class Registry:
 
     def rebuild(self, base: type[Plugin], described: Described) -> Plugin:
         """The plug-in that a description speaks of (in a worker, from the job's specification)."""
+        if described.digest and described.name not in self._loaders[base] and not self.broken:
+            raise UserError(f"plug-in {described.name!r} changed or disappeared while the run was on; run it again")
         cls = self.get(base, described.name)
         if self._digests.get(cls, "") != described.digest:
             raise UserError(f"plug-in {described.name!r} changed while the run was on; run it again")
@@ -207,9 +229,10 @@ class Registry:
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         try:
-            spec.loader.exec_module(module)
-        except (Exception, SystemExit) as error:
-            self.broken[file] = import_failure(error, stated_dependencies(file))
+            with plug_in_code(), restored():
+                spec.loader.exec_module(module)
+        except CodeFailed as error:
+            self.broken[file] = import_failure(error.cause, stated_dependencies(file))
             return
         found: list[type] = []
         for base, loaders in self._loaders.items():
@@ -220,6 +243,7 @@ class Registry:
                     raise UserError(f"plug-in {file}: there is a {kind} {cls.name!r} already; give yours another name")
                 self._digests[cls] = digest
                 loaders[cls.name] = _constant(cls)
+                self._files[base, cls.name] = file
                 found.append(cls)
         self._of_files[file] = found
         for cls in vars(module).values():
@@ -232,23 +256,27 @@ class Registry:
 
 def _made(cls: type[Plugin], params: Frozen, kind: str) -> Plugin:
     try:
-        return cls(params)
-    except (UserError, DataError):
-        raise
-    except Exception as error:
-        raise UserError(f"{kind} {cls.name!r} cannot be made: {type(error).__name__}: {error}") from error
+        with plug_in_code():
+            return cls(params)
+    except CodeFailed as error:
+        if isinstance(error.cause, UserError | DataError):
+            raise error.cause from None
+        raise UserError(f"{kind} {cls.name!r} cannot be made: {reason_of(error.cause)}") from error.cause
 
 
 def _check_stated(cls: Any, file: Path) -> None:
     for attribute in ("name", "version"):
         if not hasattr(cls, attribute):
             raise UserError(f"plug-in {file}: class {cls.__name__} states no {attribute!r}; see bench/api/")
+    if not (isinstance(cls.name, str) and cls.name.isprintable() and cls.name.strip() == cls.name != ""):
+        raise UserError(f"plug-in {file}: class {cls.__name__}: name is {cls.name!r}; printable text is needed")
 
 
 def _check_declared(cls: type[Refiner]) -> None:
     """Class attributes that planning relies on are of the types that :class:`bench.api.Refiner` states."""
     for attribute, right, wanted in (
         ("version", isinstance(cls.version, int), "a whole number"),
+        ("fit_seconds", is_duration(cls.fit_seconds), "a number of seconds, 0 or more"),
         ("reads", isinstance(cls.reads, Reads), "bench.api.Reads(...)"),
         ("needs", set(cls.needs) <= set(Need), "a frozenset of bench.api.Need"),
         ("Params", isinstance(cls.Params, type) and issubclass(cls.Params, Frozen), "a subclass of bench.api.Frozen"),

@@ -6,12 +6,18 @@ import hashlib
 import inspect
 import re
 import shlex
+import signal
 import sys
+import threading
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 from bench.api import UserError
+from bench.api.reasons import reason_of
 
 
 def content_digest(path: Path) -> str:
@@ -42,7 +48,8 @@ def source_digest(cls: type) -> str:
 
 def stated_dependencies(file: Path) -> list[str]:
     """The requirements in a file's PEP 723 block; empty where there is none that can be read."""
-    block = re.search(r"(?m)^# /// script$\s(?P<content>(?:^#(?:| .*)$\s)+)^# ///$", file.read_text(encoding="utf-8"))
+    text = file.read_text(encoding="utf-8", errors="replace")
+    block = re.search(r"(?m)^# /// script$\s(?P<content>(?:^#(?:| .*)$\s)+)^# ///$", text)
     if block is None:
         return []
     try:
@@ -52,9 +59,51 @@ def stated_dependencies(file: Path) -> list[str]:
     return [str(requirement) for requirement in stated]
 
 
+class CodeFailed(Exception):
+    """Plug-in code raised ``cause``, of whatever type."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(reason_of(cause))
+        self.cause = cause
+
+
+@contextmanager
+def plug_in_code() -> Iterator[None]:
+    """Turn whatever the block raises into :class:`CodeFailed`, SystemExit and a KeyboardInterrupt of its own included.
+
+    Ctrl-C stays Ctrl-C: a signal that arrives meanwhile is told apart from code that raises KeyboardInterrupt.
+    """
+    arrived: list[int] = []
+    usual: dict[int, Any] = {}
+
+    def note(number: int, frame: FrameType | None) -> None:
+        arrived.append(number)
+        usual[number](number, frame)
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if callable(handler := signal.getsignal(number)):
+                usual[number] = handler
+                signal.signal(number, note)
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and arrived:
+            raise
+        raise CodeFailed(error) from error
+    finally:
+        for watched, handler in usual.items():
+            signal.signal(watched, handler)
+
+
+def is_duration(stated: Any) -> bool:
+    """Whether it is a finite number of seconds, 0 or more."""
+    return isinstance(stated, int | float) and not isinstance(stated, bool) and 0 <= stated < 1e9
+
+
 def import_failure(error: BaseException, requirements: Sequence[str] = ()) -> str:
     """Why an import failed, and how to get a module that is missing, if it is known what it needs."""
-    reason = " ".join(f"cannot be imported: {type(error).__name__}: {error}".split())
+    reason = f"cannot be imported: {reason_of(error)}"
     if not isinstance(error, ModuleNotFoundError):
         return reason
     if requirements:

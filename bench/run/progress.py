@@ -34,6 +34,8 @@ class Display(Protocol):
 
     def progressed(self, job: Job, step: int, n_steps: int, loss: float) -> None: ...
 
+    def noticed(self, job: Job, text: str) -> None: ...
+
     def finished(self, job: Job, made: bool) -> None: ...
 
     def failed(self, job: Job, reason: str, own: bool) -> None: ...
@@ -94,6 +96,9 @@ class _Counting:
         self.n_done += 1
         if own:
             self.say(f"{self.count} FAILED {job.label}: {reason}")
+
+    def noticed(self, job: Job, text: str) -> None:
+        self.say(f"{job.label}: {text}")
 
     def say(self, text: str) -> None:
         """One line, never wrapped by the console and never read as markup."""

@@ -7,22 +7,28 @@ record is written as soon as the last job of its cell ends, a product as soon as
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from bench.api import PluginError
+from bench.api.reasons import one_line, reason_of
 from bench.results.record import Record, write_record
 from bench.run import timings
-from bench.run.executors import Busy, Done, Executor, Failed, Progress, WorkOrder
+from bench.run.executors import Busy, Done, Event, Executor, Failed, Notice, Progress, WorkOrder
 from bench.run.jobs.kinds import KINDS, WORK
+from bench.run.jobs.numbers import finite_number
 from bench.run.outputs.product import FOLDERS, Product
 from bench.run.plan.first import first_finding, jobs_of
 from bench.run.plan.graph import Job, Plan, PlannedCell
 from bench.run.record import codes_of, failed_record, record_of
 from bench.run.store import DiskFull, Entry, Store, digest_of
 
+OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES})
+"""Errors of the results folder's disk: no fault of a cell, and the next file would meet them as well."""
 BUSY_SECONDS = 0.5
 POLL_SECONDS = 0.2
 
@@ -35,6 +41,9 @@ class Listener(Protocol):
 
     def progressed(self, job: Job, step: int, n_steps: int, loss: float) -> None:
         """The job is alive."""
+
+    def noticed(self, job: Job, text: str) -> None:
+        """The running job has something to say that is no failure."""
 
     def finished(self, job: Job, made: bool) -> None:
         """The job's result is in the store; ``made`` in this run."""
@@ -67,6 +76,10 @@ class Outcome:
     def complete(self) -> bool:
         """Every cell has a score."""
         return len(self.records) == self.n_cells and all(record.status == "ok" for record in self.records)
+
+
+def _unusable(what: str, error: Exception) -> str:
+    return one_line(f"its {what} cannot be made of what its jobs stored: {reason_of(error)}")
 
 
 def description_key(job: Job, inputs: Mapping[str, Entry]) -> str:
@@ -167,7 +180,12 @@ class Runner:
             job = self.plan.jobs[job_id]
             inputs = {role: self.entries[needed] for role, needed in job.inputs}
             if job_id not in self._keys:
-                self._keys[job_id] = action_key(job, inputs)
+                try:
+                    self._keys[job_id] = action_key(job, inputs)
+                except Exception as error:
+                    del self._ready[job_id]
+                    self._fail(job, f"what its inputs state cannot be used: {reason_of(error)}", own=True)
+                    continue
                 if (entry := self.store.find(self._keys[job_id])) is not None:
                     del self._ready[job_id]
                     self._finish(job, entry, made=False)
@@ -185,12 +203,15 @@ class Runner:
                 self.listener.started(job)
         return settled
 
-    def _handle(self, event: Progress | Done | Busy | Failed) -> None:
-        job_ids = self._running[event.key] if isinstance(event, Progress) else self._running.pop(event.key)
+    def _handle(self, event: Event) -> None:
+        runs_on = isinstance(event, Progress | Notice)
+        job_ids = self._running[event.key] if runs_on else self._running.pop(event.key)
         first = self.plan.jobs[job_ids[0]]
         match event:
             case Progress():
                 self.listener.progressed(first, event.step, event.n_steps, event.loss)
+            case Notice():
+                self.listener.noticed(first, event.text)
             case Busy():
                 self._ready.update(dict.fromkeys(job_ids, time.monotonic() + BUSY_SECONDS))
             case Failed():
@@ -201,7 +222,12 @@ class Runner:
                     self._fail(self.plan.jobs[job_id], event.reason, own=job_id == first.id)
             case Done():
                 if event.made:
-                    seconds = event.entry.meta["seconds"]
+                    try:
+                        seconds = finite_number(event.entry.meta.get("seconds"), "seconds")
+                    except PluginError as error:
+                        for job_id in job_ids:
+                            self._fail(self.plan.jobs[job_id], one_line(error), own=job_id == first.id)
+                        return
                     self.outcome.made[first.id] = seconds
                     self.outcome.work_seconds += seconds if first.kind in WORK else 0.0
                 for job_id in job_ids:
@@ -219,8 +245,25 @@ class Runner:
         for planned in self._cells_of.get(job.id, ()):
             entries = {role: self.entries[needed] for role, needed in planned.jobs.items() if needed in self.entries}
             if len(entries) == len(planned.jobs):
-                self._record(record_of(planned, entries, self.plan.suite.name, *self._identity(planned)))
+                self._record(self._record_of(planned, entries))
         self._settle_products(job)
+
+    def _record_of(self, planned: PlannedCell, entries: dict[str, Entry]) -> Record:
+        """The cell's record; one that cannot be made of what its jobs stored is a failed one."""
+        try:
+            return record_of(planned, entries, self.plan.suite.name, *self._identity(planned))
+        except Exception as error:
+            return failed_record(planned, _unusable("record", error), self.plan.suite.name)
+
+    def _write(self, product: Product, entries: dict[str, Entry], failed: dict[str, str]) -> None:
+        """The product's files; what cannot be made of what its jobs stored is said in their place."""
+        try:
+            product.write(self.results, entries, failed, self.plan.suite.name)
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+                raise
+            reason = _unusable(product.label, error)
+            product.write(self.results, {}, dict.fromkeys(product.jobs, reason), self.plan.suite.name)
 
     def _fail(self, job: Job, reason: str, own: bool) -> None:
         if job.id in self.outcome.failures:
@@ -259,7 +302,7 @@ class Runner:
             failed = {role: self._reasons[needed] for role, needed in product.jobs.items() if needed in self._reasons}
             if number in self._open_products and len(entries) + len(failed) == len(product.jobs):
                 self._open_products.remove(number)
-                product.write(self.results, entries, failed, self.plan.suite.name)
+                self._write(product, entries, failed)
                 self.listener.produced(product)
 
     def _keep_details(self, job: Job, event: Failed) -> None:

@@ -82,10 +82,14 @@ class Silent:
     def __init__(self) -> None:
         self.failures: dict[str, str] = {}
         self.reused: list[str] = []
+        self.notices: list[str] = []
 
     def started(self, job) -> None: ...
 
     def progressed(self, job, step, n_steps, loss) -> None: ...
+
+    def noticed(self, job, text) -> None:
+        self.notices.append(text)
 
     def finished(self, job, made) -> None:
         if not made:

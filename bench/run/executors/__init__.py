@@ -2,22 +2,26 @@
 
 from bench.run.executors.contract import (
     HEARTBEAT,
+    STARTED,
     Busy,
     Done,
     Event,
     Executor,
     Failed,
+    Notice,
     Progress,
     WorkOrder,
 )
 
 __all__ = [
     "HEARTBEAT",
+    "STARTED",
     "Busy",
     "Done",
     "Event",
     "Executor",
     "Failed",
+    "Notice",
     "Progress",
     "WorkOrder",
 ]

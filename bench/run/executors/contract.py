@@ -35,6 +35,14 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Notice:
+    """One line of a running job for the user, who need do nothing."""
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Done:
     """The entry is in the store; ``made`` is false if another run made it meanwhile."""
 
@@ -64,7 +72,9 @@ class Failed:
 
 
 HEARTBEAT = "alive"
-Event = Progress | Done | Busy | Failed
+STARTED = "started"
+"""Said once plug-in code is imported: the job's own limit counts from here."""
+Event = Progress | Notice | Done | Busy | Failed
 
 
 class Executor(Protocol):

@@ -1,14 +1,18 @@
 """Jobs in processes of this machine: one for each core with one torch thread, or one for each GPU.
 
-Workers are forked from a server process that has torch loaded (5 s to import), so a dead one is replaced at once. A
-job fails with the reason, and the rest goes on, where its worker
+Workers are forked from a server process that has torch loaded (5 s to import), so a dead one is replaced at once. An
+order that needs plug-in code goes to a worker for exactly these plug-ins (:mod:`bench.run.executors.placement`); all
+other workers never see such code. A job fails with the reason, and the rest goes on, where its worker
 
-* dies, or gives no life sign for :data:`SILENCE_SECONDS`;
+* dies, or gives no life sign for :data:`~bench.run.executors.handle.SILENCE_SECONDS`;
+* holds more private memory than ``memory_mb``, before the system picks a victim of its own;
+* sends what no worker sends;
 * does not come further for the order's ``limit_seconds``: an endless loop is alive as well. Progress counts, as the
-  largest share of steps reported, so a long fit is stopped only if it does not say how far it is;
-* holds more private memory than ``memory_mb``, before the system picks a victim of its own.
+  largest share of steps reported, so a long fit is stopped only if it does not say how far it is.
 
-What workers print never reaches the terminal: the last :data:`KEPT_BYTES` go into the details of a failure.
+Time in which this process itself stood still (Ctrl-Z, a debugger, a paused machine) counts against nobody.
+
+What workers print never reaches the terminal: the end goes into the details of a failure.
 """
 
 from __future__ import annotations
@@ -19,93 +23,32 @@ import multiprocessing.forkserver
 import os
 import signal
 import time
-from collections.abc import Sequence
+import traceback
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
 import psutil
 
-from bench.run.executors import HEARTBEAT, Event, Failed, Progress, WorkOrder
+from bench.api.reasons import reason_of
+from bench.plugins.registry import Registry
+from bench.run.executors import Done, Event, Failed, Notice, Progress, WorkOrder
+from bench.run.executors.descendants import descendants, is_running, kill, parent_of
+from bench.run.executors.handle import Unreadable, Worker
+from bench.run.executors.placement import PlugIns, plug_ins_of
+from bench.run.store import Store
 
-SILENCE_SECONDS = 120.0
-STACK_SECONDS = 0.2
-"""How long a worker that is about to be stopped gets to print where it is."""
-KEPT_BYTES = 20_000
+STANDSTILL_SECONDS = 3.0
+"""Between two looks at the workers, beyond what was waited for: more, and this process did not run."""
+UNKNOWN_EXIT = 255
+"""What multiprocessing reports where the fork server could not tell."""
 MEMORY_SHARE = 0.5
 """Of the machine's memory, what one of several workers may hold; a single one may hold :data:`MEMORY_SHARE_ALONE`."""
 MEMORY_SHARE_ALONE = 0.9
 
 
-@dataclass
-class _Worker:
-    """A process; ``share`` is the part of its order that is done, ``printed`` the end of what that printed."""
-
-    process: ForkServerProcess
-    connection: Connection
-    output: Connection
-    device: str
-    order: WorkOrder | None = None
-    last_sign: float = field(default_factory=time.monotonic)
-    last_advance: float = field(default_factory=time.monotonic)
-    share: float = 0.0
-    printed: bytes = b""
-
-    def take(self, order: WorkOrder) -> None:
-        self.listen()
-        self.order, self.share, self.printed = order, 0.0, b""
-        self.last_sign = self.last_advance = time.monotonic()
-        self.connection.send(order)
-
-    def advance(self, progress: Progress) -> None:
-        share = min(progress.step / max(progress.n_steps, 1), 1.0)
-        if share > self.share:
-            self.share, self.last_advance = share, time.monotonic()
-
-    def listen(self) -> None:
-        """Read what was printed since, at most a megabyte of it at a time."""
-        for _ in range(16):
-            try:
-                data = os.read(self.output.fileno(), 1 << 16)
-            except BlockingIOError:
-                return
-            self.printed = (self.printed + data)[-KEPT_BYTES:]
-            if not data:
-                return
-
-    def with_output(self, failed: Failed) -> Failed:
-        self.listen()
-        if not self.printed:
-            return failed
-        printed = f"The end of what it printed:\n{self.printed.decode(errors='replace')}"
-        return replace(failed, details="\n".join(filter(None, [failed.details, printed])))
-
-    def print_stacks(self) -> None:
-        """Have the process say where it is, unless it is gone by now."""
-        with suppress(psutil.NoSuchProcess):
-            psutil.Process(self.process.pid).send_signal(signal.SIGUSR1)
-            time.sleep(STACK_SECONDS)
-
-    def overrun(self, memory_mb: float) -> str | None:
-        """Why the order must be stopped now, if it must."""
-        now = time.monotonic()
-        if self.order is None:
-            return None
-        if now - self.last_sign > SILENCE_SECONDS:
-            return f"gave no life sign for {SILENCE_SECONDS:.0f} s and was stopped"
-        if now - self.last_advance > self.order.limit_seconds:
-            return (
-                f"showed no progress for {self.order.limit_seconds:.0f} s, the limit of this job, and was stopped; "
-                "report it with context.progress, or raise --time-limit"
-            )
-        if (held_mb := _private_mb(self.process.pid)) > memory_mb:
-            return (
-                f"held {held_mb:.0f} MB, more than the {memory_mb:.0f} MB that one may, and was stopped; "
-                "run with --workers 1 if the job needs it"
-            )
-        return None
+_forked: set[int | None] = set()
+"""The workers of all executors of this process."""
 
 
 class LocalExecutor:
@@ -114,7 +57,7 @@ class LocalExecutor:
     Parameters
     ----------
     store_root: the store that the workers write to.
-    plugin_files: plug-ins that the workers load.
+    registry: knows which plug-in files a job needs.
     n_workers: processes; by default the usable cores, or the GPUs where there are any.
     memory_mb: private memory that one worker may hold; by default half of the machine's, or nine tenths for one alone.
     """
@@ -122,19 +65,19 @@ class LocalExecutor:
     def __init__(
         self,
         store_root: Path,
-        plugin_files: Sequence[Path] = (),
+        registry: Registry,
         n_workers: int | None = None,
         memory_mb: float | None = None,
     ) -> None:
         self.store_root = store_root
-        self.plugin_files = tuple(plugin_files)
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["bench.run.executors.worker"])
-        multiprocessing.forkserver.ensure_running()  # loads torch there while this process goes on
+        self.registry = registry
+        self._context = start_server()
         self.devices = devices(n_workers)
         share = MEMORY_SHARE if self.n_workers > 1 else MEMORY_SHARE_ALONE
         self.memory_mb = memory_mb or share * psutil.virtual_memory().total / 2**20
-        self._workers: list[_Worker] = []
+        self._workers: list[Worker] = []
+        self._waiting: list[Event] = []
+        self._polled = time.monotonic()
 
     @property
     def n_workers(self) -> int:
@@ -146,12 +89,22 @@ class LocalExecutor:
         return self.n_workers - busy
 
     def submit(self, order: WorkOrder) -> None:
-        """Hand an order to an idle worker, starting one if there are fewer than ``n_workers``."""
-        worker = next((w for w in self._workers if w.order is None), None)
+        """Hand an order to an idle worker of its plug-ins, starting one if there is none."""
+        plug_ins = plug_ins_of(order.spec, self.registry)
+        in_use = [w.device for w in self._workers if w.order is not None]
+        free = [device for device in self.devices if in_use.count(device) < self.devices.count(device)]
+        idle = [w for w in self._workers if w.order is None and w.device in free]
+        worker = next((w for w in idle if w.plug_ins == plug_ins), None)
         if worker is None:
-            in_use = [w.device for w in self._workers]
-            free = [device for device in self.devices if in_use.count(device) < self.devices.count(device)]
-            worker = self._start(free[0])
+            for other in idle:
+                if other.plug_ins:  # what it holds is of no use until its plug-in's next job
+                    self._lost(other, "")
+            try:
+                worker = self._start(free[0], plug_ins)
+            except (EOFError, OSError) as error:
+                reason = f"no worker process could be started: {reason_of(error)}"
+                self._waiting.append(Failed(order.key, reason, traceback.format_exc()))
+                return
         try:
             worker.take(order)
         except OSError:  # it died while it was idle
@@ -162,27 +115,19 @@ class LocalExecutor:
     def events(self, timeout_seconds: float) -> list[Event]:
         """Messages of all workers; deaths and overruns as :class:`Failed`."""
         pipes = [pipe for worker in self._workers for pipe in (worker.connection, worker.output)]
-        waited = multiprocessing.connection.wait(pipes, timeout_seconds)
-        events: list[Event] = []
+        multiprocessing.connection.wait(pipes, 0 if self._waiting else timeout_seconds)
+        self._excuse_standstill(timeout_seconds)
+        events, self._waiting = self._waiting, []
         for worker in list(self._workers):
-            if worker.output in waited:
-                worker.listen()
-            if worker.connection not in waited:
-                continue
+            worker.listen()
             try:
-                message = worker.connection.recv()
+                for message in worker.read():
+                    events += self._heard(worker, message)
+            except Unreadable as error:
+                events += self._lost(worker, f"{error} and was stopped")
             except (EOFError, OSError):
                 worker.process.join(5)
-                events += self._lost(worker, _cause(worker.process.exitcode))
-                continue
-            worker.last_sign = time.monotonic()
-            if message == HEARTBEAT:
-                continue
-            if isinstance(message, Progress):
-                worker.advance(message)
-            else:
-                worker.order = None
-            events.append(worker.with_output(message) if isinstance(message, Failed) else message)
+                events += self._lost(worker, self._cause(worker))
         for worker in list(self._workers):
             if (cause := worker.overrun(self.memory_mb)) is not None:
                 worker.print_stacks()
@@ -197,23 +142,65 @@ class LocalExecutor:
             self._bury(worker)
         self._workers.clear()
 
-    def _start(self, device: str) -> _Worker:
+    def _excuse_standstill(self, timeout_seconds: float) -> None:
+        now = time.monotonic()
+        since, self._polled = now - self._polled, now
+        if since > timeout_seconds + STANDSTILL_SECONDS:
+            for worker in self._workers:
+                worker.excuse(since)
+
+    def _heard(self, worker: Worker, message: Event | str) -> list[Event]:
+        if isinstance(message, str):
+            return []
+        if isinstance(message, Progress):
+            worker.advance(message)
+        elif not isinstance(message, Notice):
+            worker.order = None
+        if isinstance(message, Failed):
+            return [worker.with_output(message)]
+        if isinstance(message, Done) and worker.plug_ins:
+            return [self._as_stored(message)]
+        return [message]
+
+    def _as_stored(self, done: Done) -> Done | Failed:
+        """What a process that ran plug-in code says of its entry is not taken on trust: the entry is read again."""
+        corrupt: list[str] = []
+        entry = Store(self.store_root, lambda key, reason: corrupt.append(reason)).find(done.key)
+        if entry is None:
+            return Failed(done.key, f"its result is not in the store as it was written: {'; '.join(corrupt)}", "")
+        return Done(done.key, entry, done.made)
+
+    def _start(self, device: str, plug_ins: PlugIns) -> Worker:
+        try:
+            return self._fork(device, plug_ins)
+        except (EOFError, OSError):  # the fork server died; the next start begins another one
+            return self._fork(device, plug_ins)
+
+    def _fork(self, device: str, plug_ins: PlugIns) -> Worker:
         from bench.run.executors.worker import main
 
         ours, theirs = self._context.Pipe()
         output, printed = self._context.Pipe(duplex=False)
         os.set_blocking(output.fileno(), False)
+        files = sorted(origin for origin in plug_ins if isinstance(origin, Path))
         process = self._context.Process(
-            target=main, args=(theirs, printed, self.store_root, self.plugin_files, device), daemon=True
+            target=main, args=(theirs, printed, self.store_root, files, device), daemon=True
         )
-        process.start()
-        theirs.close()
-        printed.close()
-        worker = _Worker(process, ours, output, device)
+        try:
+            process.start()
+        except BaseException:
+            ours.close()
+            output.close()
+            raise
+        finally:
+            theirs.close()
+            printed.close()
+        worker = Worker(process, ours, output, device, plug_ins, server=parent_of(process.pid))
+        _forked.add(process.pid)
         self._workers.append(worker)
         return worker
 
-    def _lost(self, worker: _Worker, cause: str) -> list[Event]:
+    def _lost(self, worker: Worker, cause: str) -> list[Event]:
         _kill(worker.process)
         self._workers.remove(worker)
         failures: list[Event] = []
@@ -222,31 +209,37 @@ class LocalExecutor:
         self._bury(worker)
         return failures
 
-    def _bury(self, worker: _Worker) -> None:
+    def _cause(self, worker: Worker) -> str:
+        """What the end of a process was. Only the fork server, its parent, is told how a worker ended."""
+        code = worker.process.exitcode
+        if code == UNKNOWN_EXIT and not is_running(worker.server):
+            return "ended; how is not known, because the server process that had started it was killed as well"
+        if code is None:
+            return "closed its pipe to this process, and was stopped"
+        return _ending(code)
+
+    def _bury(self, worker: Worker) -> None:
         worker.process.join()
+        _forked.discard(worker.process.pid)
+        kill(descendants(worker.server, spared=_forked))  # what it left behind, which the fork server adopted
         worker.connection.close()
         worker.output.close()
 
 
 def _kill(process: ForkServerProcess) -> None:
     """Kill a worker with all processes that its job started."""
-    try:
-        family = psutil.Process(process.pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        family = []
-    process.kill()
-    for child in family:
-        with suppress(psutil.NoSuchProcess):
-            child.kill()
+    family = descendants(process.pid)
+    with suppress(OSError):
+        process.kill()
+    kill(family)
 
 
-def _private_mb(pid: int | None) -> float:
-    """Resident memory that the process shares with no file and no other process; 0 once it is gone."""
-    try:
-        memory = psutil.Process(pid).memory_info()
-    except psutil.NoSuchProcess:
-        return 0.0
-    return (memory.rss - getattr(memory, "shared", 0)) / 2**20
+def start_server() -> ForkServerContext:
+    """Start the process that workers are forked from, if none is running: it loads torch while the caller goes on."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["bench.run.executors.nursery"])
+    multiprocessing.forkserver.ensure_running()
+    return context
 
 
 def devices(n_workers: int | None) -> list[str]:
@@ -260,8 +253,8 @@ def devices(n_workers: int | None) -> list[str]:
     return ["cpu"] * (n_workers or n_cores or 1)
 
 
-def _cause(exit_code: int | None) -> str:
-    if exit_code is not None and exit_code < 0:
+def _ending(exit_code: int) -> str:
+    if exit_code < 0:
         name = signal.Signals(-exit_code).name
         return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
     return f"left with exit code {exit_code}"

@@ -5,6 +5,10 @@ second; when the pipe is gone, so is the run, and the worker leaves at once: an 
 
 What a job prints goes into a second pipe, of which the executor keeps the end; SIGUSR1 has the stacks printed there.
 Whatever a plug-in raises, SystemExit included, is its job's failure, and what it changed in the process is put back.
+
+A worker imports the plug-in files that its orders need and no others, and serves no order that does not need them all
+(:mod:`bench.run.executors.local` sees to it): what plug-in code leaves behind in the process meets that plug-in alone.
+The processes that it started die with the worker.
 """
 
 from __future__ import annotations
@@ -22,17 +26,20 @@ import traceback
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
 from bench.api import PluginError, UserError
 from bench.api.errors import DataError
+from bench.api.reasons import one_line, reason_of
 from bench.data.parallel import limit_threads
-from bench.plugins.isolation import one_line, undisturbed
+from bench.plugins.isolation import undisturbed
 from bench.plugins.registry import Registry
 from bench.run.code.version import code_version
-from bench.run.executors import HEARTBEAT, Busy, Done, Failed, Progress, WorkOrder
+from bench.run.executors import HEARTBEAT, STARTED, Busy, Done, Failed, Notice, Progress, WorkOrder
+from bench.run.executors.descendants import adopt_orphans, descendants, kill
+from bench.run.executors.inputs import Altered, check_inputs
 from bench.run.jobs.kinds import KINDS
 from bench.run.jobs.work import Work
 from bench.run.store import DiskFull, Store
@@ -47,16 +54,19 @@ torch.set_num_threads(1)
 def main(
     connection: Connection, output: Connection, store_root: Path, plugin_files: Sequence[Path], device_name: str
 ) -> None:
-    """Serve work orders from ``connection`` until it closes; stdout and stderr go to ``output``."""
+    """Serve work orders from ``connection`` until it closes; stdout and stderr go to ``output``.
+
+    ``plugin_files`` are imported with the first order, so that the reason of a failure has somewhere to go.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    adopt_orphans()
     _print_to(output)
     torch.set_num_threads(1)
     limit_threads(1)
     channel = _Channel(connection)
     threading.Thread(target=channel.beat, daemon=True).start()
     store = Store(store_root)
-    with undisturbed():  # a plug-in file is run by its import
-        registry = Registry(plugin_files)
+    plug_ins = _PlugIns(plugin_files)
     device = torch.device(device_name)
     if device.type == "cuda":
         torch.cuda.set_device(device)
@@ -64,10 +74,34 @@ def main(
         try:
             order: WorkOrder = connection.recv()
         except EOFError:
-            os._exit(0)
-        with undisturbed():
-            answer = _serve(order, store, registry, device, channel)
+            _leave(0)
+        answer: Done | Busy | Failed | None = None
+        try:
+            with undisturbed():
+                answer = _serve(order, store, plug_ins, device, channel)
+        except BaseException as error:  # what plug-in code changed cannot be put back: this process serves no more
+            channel.send(answer or Failed(order.key, reason_of(error), traceback.format_exc()))
+            _leave(1)
         channel.send(answer)
+
+
+def _leave(code: int) -> NoReturn:
+    """End at once, with all processes that plug-in code started."""
+    kill(descendants(os.getpid()))
+    os._exit(code)
+
+
+class _PlugIns:
+    """The plug-ins of this worker, imported when they are asked for."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._files = files
+        self._registry: Registry | None = None
+
+    def registry(self) -> Registry:
+        if self._registry is None:
+            self._registry = Registry(self._files)
+        return self._registry
 
 
 def _print_to(output: Connection) -> None:
@@ -93,7 +127,7 @@ class _Channel:
             with self.lock:
                 self.connection.send(message)
         except OSError:
-            os._exit(1)
+            _leave(1)
 
     def beat(self) -> None:
         while True:
@@ -108,39 +142,45 @@ class _Channel:
 
 
 def _serve(
-    order: WorkOrder, store: Store, registry: Registry, device: torch.device, channel: _Channel
+    order: WorkOrder, store: Store, plug_ins: _PlugIns, device: torch.device, channel: _Channel
 ) -> Done | Busy | Failed:
     unfinished = store.unfinished(order.key)
 
     def progress(step: int, n_steps: int, loss: float) -> None:
         channel.progress(order.key, step, n_steps, loss)
 
-    work = Work(registry, device, progress, unfinished)
+    def notice(text: str) -> None:
+        channel.send(Notice(order.key, one_line(text)))
+
     try:
         with store.lock(order.key) as free:
             if not free:
                 return Busy(order.key)
             if (entry := store.find_locked(order.key)) is not None:
                 return Done(order.key, entry, made=False)
-            entry = store.write(order.key, lambda folder: _run(order, folder, work))
+            try:
+                work = Work(plug_ins.registry(), device, progress, unfinished, notice)
+                channel.send(STARTED)
+                entry = store.write(order.key, lambda folder: _run(order, folder, work))
+            finally:
+                unfinished.unlink(missing_ok=True)  # only ever by the holder of the lock: it is another run's otherwise
             return Done(order.key, entry, made=True)
     except DiskFull as error:
         return Failed(order.key, str(error), "", fatal=True)
-    except (PluginError, UserError, DataError, TrainingError) as error:
+    except (PluginError, UserError, DataError, TrainingError, Altered) as error:
         return Failed(order.key, one_line(error), traceback.format_exc())
     except (MemoryError, torch.cuda.OutOfMemoryError) as error:
-        reason = f"out of memory: {error}" if str(error) else "out of memory"
+        reason = f"out of memory: {one_line(error)}" if one_line(error) else "out of memory"
         return Failed(order.key, one_line(reason), traceback.format_exc())
     except SystemExit as error:
         return Failed(order.key, one_line(f"called sys.exit({error.code!r})"), traceback.format_exc())
     except BaseException as error:
         # Whatever a plug-in raises is its cell's failure, with its reason, and never the run's.
-        return Failed(order.key, one_line(f"{type(error).__name__}: {error}"), traceback.format_exc())
-    finally:
-        unfinished.unlink(missing_ok=True)
+        return Failed(order.key, reason_of(error), traceback.format_exc())
 
 
 def _run(order: WorkOrder, folder: Path, work: Work) -> dict[str, Any]:
+    check_inputs(order.inputs)
     cuda = work.device.type == "cuda"
     if cuda:
         torch.cuda.reset_peak_memory_stats()
@@ -148,6 +188,7 @@ def _run(order: WorkOrder, folder: Path, work: Work) -> dict[str, Any]:
     result: dict[str, Any] = KINDS[order.kind].run(order.spec, order.inputs, folder, work)
     if cuda:
         torch.cuda.synchronize()
+    check_inputs(order.inputs)
     seconds = time.perf_counter() - started + result.pop("seconds_before", 0.0)
     return {
         **result,

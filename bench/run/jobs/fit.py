@@ -7,14 +7,15 @@ takes a trained one.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.api import Budget, Checkpoint, Described, FitContext, Frozen, LabelSpace, ModelParams, Need, Refiner, Task
-from bench.results.files import write_atomically
+from bench.run.jobs import checkpoint_files
 from bench.run.jobs.networks import load_network, save_state
+from bench.run.jobs.numbers import finite_number, whole_number
 from bench.run.jobs.work import Inputs, Work
 from bench.run.stored_sets import column_digests, load_set
 
@@ -44,28 +45,31 @@ BUDGETS = {"light": 1.0, "standard": 10.0, "paper": 1000.0}
 
 
 class StoredCheckpoint(Checkpoint):
-    """A checkpoint in a file of the store, with the seconds that the fit had taken by then."""
+    """A checkpoint in a file of the store, with the seconds that the fit had taken by then.
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    A damaged one is removed, which ``notice`` is told, and counts as none.
+    """
+
+    def __init__(self, file: Path, notice: Callable[[str], None]) -> None:
+        self._file, self._notice = file, notice
         self._started = time.perf_counter()
         self.seconds_before = 0.0
 
     def load(self) -> dict[str, Tensor] | None:
-        from safetensors import safe_open
-
-        if not self._file.is_file():
+        try:
+            found = checkpoint_files.read(self._file)
+        except checkpoint_files.Damaged as error:
+            self._file.unlink()
+            self._notice(f"the checkpoint of an unfinished fit was damaged ({error}); the fit starts again")
             return None
-        with safe_open(self._file, "pt") as saved:
-            self.seconds_before = float(saved.metadata()["seconds"])
-            return {name: saved.get_tensor(name) for name in saved.keys()}  # noqa: SIM118 (no mapping)
+        if found is None:
+            return None
+        tensors, self.seconds_before = found
+        return tensors
 
     def save(self, state: Mapping[str, Tensor]) -> None:
-        from safetensors.torch import save
-
         seconds = self.seconds_before + time.perf_counter() - self._started
-        tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
-        write_atomically(self._file, save(tensors, {"seconds": f"{seconds:.3f}"}))
+        checkpoint_files.write(self._file, state, seconds)
 
 
 def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
@@ -102,16 +106,20 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
     source = load_set(inputs["source"], _seen(inputs, "source")).only(frozenset(spec.reads))
     target = load_set(inputs["target"], _seen(inputs, "target")).unlabelled()
     generator = torch.Generator().manual_seed(spec.seed)
+    stated = f"refiner {spec.refiner.name!r}: context.progress:"
     last: dict[str, Any] = {"steps": 0, "final_loss": 0.0}
 
     def progress(step: int, n_steps: int, loss: float) -> None:
+        step, n_steps = whole_number(step, f"{stated} step"), whole_number(n_steps, f"{stated} n_steps")
+        loss = finite_number(loss, f"{stated} loss at step {step}")
         last.update(steps=step, final_loss=loss)
         work.progress(step, n_steps, loss)
 
-    checkpoint = StoredCheckpoint(work.unfinished)
+    checkpoint = StoredCheckpoint(work.unfinished, work.notice)
     context = _context(spec, inputs, generator, replace(work, progress=progress), checkpoint)
     with seeded(spec.seed, work.device):
         refiner.fit(source, target, spec.budget, context)
+    images_seen = whole_number(refiner.images_seen, f"refiner {spec.refiner.name!r}: images_seen")
     state = refiner.state_dict()
     save_state(state, folder / "state.safetensors")
     if spec.joint:
@@ -119,7 +127,7 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
     n_parameters = sum(t.numel() for t in state.values() if t.is_floating_point())
     return {
         "n_parameters": n_parameters,
-        "images_seen": refiner.images_seen,
+        "images_seen": images_seen,
         "seconds_before": checkpoint.seconds_before,
         **last,
     }

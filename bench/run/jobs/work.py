@@ -32,6 +32,7 @@ class NetworkSpec(Frozen):
 class Work:
     """A worker's means: its plug-ins, its device, ``progress(step, n_steps, loss)``, and a file for unfinished work.
 
+    ``notice(text)`` tells the user one line that is no failure.
     ``unfinished`` outlives a process that is killed, and is deleted when the job ends by itself.
     """
 
@@ -39,3 +40,4 @@ class Work:
     device: torch.device
     progress: Callable[[int, int, float], None]
     unfinished: Path
+    notice: Callable[[str], None] = lambda text: None

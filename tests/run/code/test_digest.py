@@ -214,7 +214,7 @@ def test_a_file_that_is_moved_changes_nothing(plan, tmp_path):
 def test_the_modules_left_out_are_few_and_determine_no_result():
     assert len(harness_modules()) < 8
     assert all(installed().file(module) for module in harness_modules())
-    for word in ("registry", "store", "records", "names"):
+    for word in ("registry", "store", "files", "names"):
         assert any(module.endswith(word) for module in harness_modules())
 
 

@@ -8,10 +8,12 @@ from dataclasses import replace
 
 import psutil
 import pytest
+import torch
 
 from bench.plugins.registry import Registry
 from bench.run.executors import Busy, Done, Failed, Progress, WorkOrder
-from bench.run.executors.local import KEPT_BYTES, LocalExecutor, _Worker
+from bench.run.executors.handle import KEPT_BYTES, Worker
+from bench.run.executors.local import LocalExecutor
 from bench.run.jobs import refine as refine_job
 from bench.run.plan import make_plan
 from bench.run.runner import action_key
@@ -21,8 +23,8 @@ from toy_runs import TOYS, toy_suite
 
 
 @pytest.fixture
-def executor(tmp_path):
-    executor = LocalExecutor(tmp_path / "store", [TOYS], n_workers=1)
+def executor(tmp_path, registry):
+    executor = LocalExecutor(tmp_path / "store", registry, n_workers=1)
     yield executor
     executor.close()
 
@@ -94,7 +96,7 @@ def test_a_worker_has_one_thread_for_its_job_and_one_for_its_life_sign(orders, t
         "        raise PluginError(f'{max(most)} threads')\n"
         "    def refine(self, batch, generators): return dict(batch.inputs)\n"
     )
-    executor = LocalExecutor(tmp_path / "store", [TOYS, file], n_workers=1)
+    executor = LocalExecutor(tmp_path / "store", Registry([TOYS, file]), n_workers=1)
     described = Registry([TOYS, file]).refiner("counts")[1]
     order = orders("same")["fit"]
     try:
@@ -145,7 +147,7 @@ def test_progress_extends_the_limit(executor, orders):
 
 
 def test_progress_that_does_not_advance_extends_nothing():
-    worker = _Worker(None, None, None, "cpu")
+    worker = Worker(None, None, None, "cpu")
     worker.advance(Progress("", 5, 10, 0.0))
     advanced = worker.last_advance
     for step, n_steps in ((5, 10), (3, 10), (0, 0)):
@@ -155,8 +157,8 @@ def test_progress_that_does_not_advance_extends_nothing():
     assert worker.last_advance > advanced
 
 
-def test_a_memory_hog_is_stopped_and_its_share_is_named(orders, tmp_path):
-    executor = LocalExecutor(tmp_path / "store", [TOYS], n_workers=1, memory_mb=1000)
+def test_a_memory_hog_is_stopped_and_its_share_is_named(orders, tmp_path, registry):
+    executor = LocalExecutor(tmp_path / "store", registry, n_workers=1, memory_mb=1000)
     try:
         executor.submit(orders("hoards")["fit"])
         event = wait(executor)
@@ -208,7 +210,7 @@ def test_what_a_plug_in_changes_in_the_process_is_put_back(executor, orders):
     assert len(executor._workers) == 1
 
 
-def test_what_a_plug_in_file_changes_when_it_is_imported_is_put_back(orders, tmp_path):
+def test_what_a_plug_in_file_changes_when_it_is_imported_reaches_no_other_job(orders, tmp_path):
     file = tmp_path / "imports.py"
     file.write_text(
         "import os, sys, torch\nfrom bench.api import Refiner\n"
@@ -218,7 +220,8 @@ def test_what_a_plug_in_file_changes_when_it_is_imported_is_put_back(orders, tmp
         "    def fit(self, source, target, budget, context): ...\n"
         "    def refine(self, batch, generators): return dict(batch.inputs)\n"
     )
-    executor = LocalExecutor(tmp_path / "store", [TOYS, file], n_workers=1)
+    executor = LocalExecutor(tmp_path / "store", Registry([TOYS, file]), n_workers=1)
+    assert torch.get_default_dtype() == torch.float32
     try:
         executor.submit(orders("inspects")["fit"])
         event = wait(executor)
