@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from bench.api.imageset import ImageSet
+from bench.api.refiner import SourceFile
 from bench.api.terms import Fit, Frozen, Limits
 
 
@@ -63,6 +64,8 @@ class Pair(ABC):
         pages; empty where nothing is claimed.
     downloads: names of the public sets that it reads, to be fetched before it is used (``bench data fetch``).
     Params: pydantic model of the options: ``linemod:held_out_classes=cat+duck`` in a suite sets one of them.
+    overlap_remedy: what to do about images that training and test set share, where the pair's user can; printed.
+    notes: what ``target`` has to say of how it split the images; printed once they are read.
     alias: what tables call the pair in place of its name and options, where these are long.
 
     What depends on options, as the classes of a folder do, is set by ``__init__``.
@@ -84,6 +87,8 @@ class Pair(ABC):
     redistributable: ClassVar[bool] = False
     tuned: ClassVar[str] = ""
     downloads: tuple[str, ...] = ()
+    overlap_remedy: str = ""
+    notes: tuple[str, ...] = ()
     licence: ClassVar[str]
     citation: ClassVar[str]
     Params: ClassVar[type[Frozen]] = Frozen
@@ -106,6 +111,10 @@ class Pair(ABC):
     @abstractmethod
     def target(self, size: tuple[int, int], fit: Fit, limits: Limits) -> TargetSplits:
         """Read the real side; see :class:`TargetSplits` for what is at which size."""
+
+    def source_files(self, size: tuple[int, int], fit: Fit, limits: Limits) -> dict[str, list[SourceFile]]:
+        """The files behind the rows of ``source_train`` and ``source_val``; nothing where images are no files."""
+        return {}
 
     def describe(self, budget: str) -> list[str]:
         """Lines that a run prints before it begins: what was found in a user's folders. Nothing for other pairs."""

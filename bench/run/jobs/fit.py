@@ -16,7 +16,7 @@ from bench.api import Budget, Checkpoint, Described, FitContext, Frozen, LabelSp
 from bench.results.files import write_atomically
 from bench.run.jobs.networks import load_network, save_state
 from bench.run.jobs.work import Inputs, Work
-from bench.run.stored_sets import column_digests, load_set
+from bench.run.stored_sets import column_digests, load_set, source_files
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -101,6 +101,8 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
     refiner = work.registry.rebuild(Refiner, spec.refiner)
     source = load_set(inputs["source"], _seen(inputs, "source")).only(frozenset(spec.reads))
     target = load_set(inputs["target"], _seen(inputs, "target")).unlabelled()
+    if files := source_files(inputs["source"]):
+        refiner.see_files(files)
     generator = torch.Generator().manual_seed(spec.seed)
     last: dict[str, Any] = {"steps": 0, "final_loss": 0.0}
 
