@@ -14,7 +14,7 @@ labels nor its test images, and never scores itself.
 from bench.api.errors import PluginError, UserError
 from bench.api.imageset import ImageSet, UnlabelledImages
 from bench.api.pair import Pair, SourceSplits, TargetSplits
-from bench.api.refiner import Checkpoint, FitContext, Need, Reads, RefineBatch, Refiner
+from bench.api.refiner import Checkpoint, FitContext, Need, Reads, RefineBatch, Refiner, SourceFile
 from bench.api.task import ADAMW, Metric, ModelParams, ModelSpec, Optimiser, Task
 from bench.api.terms import Budget, Described, Fit, Frozen, LabelSpace, Limits
 
@@ -39,6 +39,7 @@ __all__ = [
     "Reads",
     "RefineBatch",
     "Refiner",
+    "SourceFile",
     "SourceSplits",
     "TargetSplits",
     "Task",

@@ -12,6 +12,7 @@ import numpy as np
 
 from bench.api.errors import UserError
 from bench.api.imageset import ImageSet
+from bench.api.refiner import SourceFile
 from bench.api.terms import Fit, Frozen, Limits
 
 
@@ -69,6 +70,8 @@ class Pair(ABC):
     data_files: files of the package that its images come from; they count by content, as its code does.
     downloads: names of the public sets that it reads, to be fetched before it is used (``bench data fetch``).
     Params: pydantic model of the options: ``linemod:held_out_classes=cat+duck`` in a suite sets one of them.
+    overlap_remedy: what to do about images that training and test set share, where the pair's user can; printed.
+    notes: what ``target`` has to say of how it split the images; printed once they are read.
     alias: what tables call the pair in place of its name and options, where these are long.
 
     What depends on options, as the classes of a folder do, is set by ``__init__``.
@@ -92,6 +95,8 @@ class Pair(ABC):
     looks: ClassVar[tuple[str, ...]] = ()
     data_files: ClassVar[tuple[Path, ...]] = ()
     downloads: tuple[str, ...] = ()
+    overlap_remedy: str = ""
+    notes: tuple[str, ...] = ()
     licence: ClassVar[str]
     citation: ClassVar[str]
     Params: ClassVar[type[Frozen]] = Frozen
@@ -133,6 +138,10 @@ class Pair(ABC):
         UserError: the pair has no ``looks``.
         """
         raise UserError(f"pair {self.name!r} has no renderer")
+
+    def source_files(self, size: tuple[int, int], fit: Fit, limits: Limits) -> dict[str, list[SourceFile]]:
+        """The files behind the rows of ``source_train`` and ``source_val``; nothing where images are no files."""
+        return {}
 
     def describe(self, budget: str) -> list[str]:
         """Lines that a run prints before it begins: what was found in a user's folders. Nothing for other pairs."""

@@ -96,6 +96,22 @@ class RefineBatch:
     rows: np.ndarray
 
 
+@dataclass(frozen=True)
+class SourceFile:
+    """The file behind a source image, for refiners whose results lie in files of their own.
+
+    Attributes
+    ----------
+    path: absolute, or as the pair's folder was given.
+    native_size: width and height of its picture.
+    placement: left, top, width and height of that picture inside the working image; the rest is padding.
+    """
+
+    path: str
+    native_size: tuple[int, int]
+    placement: tuple[int, int, int, int]
+
+
 class Refiner(ABC):
     """Rewrites synthetic images so that a model trained on them does better on real ones.
 
@@ -147,6 +163,14 @@ class Refiner(ABC):
         ``generators[i]`` is seeded by (refiner seed, split, row, view) of image ``i``: use it for anything random, and
         the output depends neither on the batch size nor on where a killed run stopped. Do not modify ``batch``.
         """
+
+    def see_files(self, files: Mapping[str, Sequence[SourceFile]]) -> str:
+        """The files behind the rows of ``source_train`` and ``source_val``, before ``fit`` and before ``refine``.
+
+        Called at planning too, so that what cannot work is refused before anything is trained; only where the pair's
+        source is files. Returns a line to print; does nothing by default.
+        """
+        return ""
 
     def state_dict(self) -> dict[str, Tensor]:
         """All that ``fit`` learned, as named tensors (stored as safetensors)."""

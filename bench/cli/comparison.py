@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from bench.suites.load import Suite
 
 DEFAULT_SUITE = "quick"
+FIT_LINES = {
+    "resize": "fit: images are stretched to the working size, whatever their shape",
+    "letterbox": "fit: images keep their shape; what the working size has more is padded with grey",
+}
 
 
 @dataclass(frozen=True)
@@ -128,8 +132,11 @@ class Asked:
         for file, reason in self.registry.broken.items():
             print(f"note: plug-in {file} {reason}; this run does not need it", file=sys.stderr)
         for table in plan.suite.tables[:1]:
-            for line in table.pair.describe(table.budget.name):
+            lines = table.pair.describe(table.budget.name)
+            for line in (*lines, *([FIT_LINES[table.task.fit]] if lines else [])):
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
+        for line in _files_seen(plan):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
         if not plan.cells:
             console.print("The target has no labels: refined sets are made, and gains cannot be measured.")
         return plan
@@ -168,6 +175,17 @@ class Asked:
             fit_steps=self.fit_steps,
         )
         return narrowed(suite, rows=self.row or ())
+
+
+def _files_seen(plan: Plan) -> list[str]:
+    """What refiners say of the files behind the source, which is refused here if it cannot work."""
+    lines = []
+    for table in plan.suite.tables:
+        refiners = {refined.variant: refined.refiner for _, refined in table.rows if refined is not None}
+        size = (table.space.width, table.space.height)
+        if refiners and (files := table.pair.source_files(size, table.task.fit, table.limits)):
+            lines += [line for refiner in refiners.values() if (line := refiner.see_files(files))]
+    return list(dict.fromkeys(lines))
 
 
 def asks(command: Callable[..., None]) -> Callable[..., None]:

@@ -123,6 +123,20 @@ def preview_(
 
 
 @app.command()
+def look(
+    folder: Annotated[Path, typer.Argument(help="A folder of images, with labels or without.")],
+    out: Annotated[Path, typer.Option("--out", help="Contact sheet to write, .png, .webp or .jpg.")] = Path("look.png"),
+    task: Annotated[str, typer.Option(help="Whose labels are looked for [those that are found first].")] = "",
+    depth_unit: Annotated[str, typer.Option(help="What a step of depth files is: mm, 1/256m …")] = "mm",
+) -> None:
+    """Say what a folder is taken for. Format, counts, classes, label statistics, a picture, and what is left out."""
+    from bench.data.look import look_at
+
+    for line in look_at(folder, task, out, depth_unit):
+        print(line)
+
+
+@app.command()
 def gc(
     store: StoreOption = None,
     plugin: PluginOption = None,

@@ -196,9 +196,12 @@ def _only_reading(plan: Plan) -> Plan:
 
 
 def _print_counts(read: Iterable[Entry], console: Console) -> None:
-    counts = {split: n_images for entry in read for split, n_images in entry.meta["counts"].items()}
+    entries = list(read)
+    counts = {split: n_images for entry in entries for split, n_images in entry.meta["counts"].items()}
     words = [f"{n_images:,} {split.replace('_', ' ')}" for split, n_images in counts.items()]
-    console.print(f"images: {', '.join(words)}", markup=False, highlight=False, soft_wrap=True)
+    notes = [note for entry in entries for note in entry.meta.get("notes", ())]
+    for line in (f"images: {', '.join(words)}", *notes):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_without_scores(

@@ -1,14 +1,15 @@
-"""A pair's images as PNG files, named by row, for tools outside the project."""
+"""A pair's images as PNG files, named by row, for tools outside the project; ``names.csv`` lists what each row is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import csv
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from bench.api import Fit, Limits, Pair, UserError
+from bench.api import Fit, Limits, Pair, SourceFile, UserError
 from bench.api.names import unknown
 
 
@@ -33,6 +34,7 @@ def export_pair(pair: Pair, task_name: str | None, fit_of: Callable[[str], Fit],
     size = pair.size(chosen, "light")
     fit = fit_of(chosen)
     source, target = pair.source(size, fit, Limits()), pair.target(size, fit, Limits())
+    files = pair.source_files(size, fit, Limits())
     counts = {}
     for split, images in (("source_train", source.train), ("source_val", source.val), ("target_train", target.train)):
         folder = out / split
@@ -40,4 +42,16 @@ def export_pair(pair: Pair, task_name: str | None, fit_of: Callable[[str], Fit],
         for row, image in enumerate(images.columns["image"].take(np.arange(images.n_images))):
             Image.fromarray(image).save(folder / f"{row:06d}.png")
         counts[split] = images.n_images
+    if files:
+        _list_names(out / "names.csv", files)
     return counts
+
+
+def _list_names(path: Path, files: Mapping[str, Sequence[SourceFile]]) -> None:
+    """Which file each row is, with the size of its picture: for translations that keep names, and to look rows up."""
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["split", "row", "image", "file", "width", "height"])
+        for split, those in files.items():
+            for row, file in enumerate(those):
+                writer.writerow([split, row, f"{split}/{row:06d}.png", file.path, *file.native_size])

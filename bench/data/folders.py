@@ -3,8 +3,9 @@
 Nothing is opened here. Links to folders are followed, since data often lie on another disk; a link that leads back to
 a folder above it is refused. Hidden files and the debris of file managers are not there.
 
-Images and labels belong together by their *key*: the path below the root without suffix and without words that only
-say which of the two it is (``images/a/1.png``, ``labels/a/1.txt`` and ``a/1_mask.png`` all have the key ``a/1``).
+Which image files are images and which hold labels is decided in :mod:`bench.data.roles`; a label belongs to the image
+with which it shares a key: the path below the root without suffix and without words that only say which of the two it
+is (``images/a/1.png``, ``labels/a/1.txt`` and ``a/1_mask.png`` all have the key ``a/1``).
 """
 
 from __future__ import annotations
@@ -14,28 +15,24 @@ import hashlib
 import importlib.util
 import os
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 
+import numpy as np
+
 from bench.api.errors import DataError
+from bench.data.roles import DEPTH_WORDS as DEPTH_WORDS
+from bench.data.roles import IMAGE_WORDS as IMAGE_WORDS
+from bench.data.roles import INSTANCE_WORDS as INSTANCE_WORDS
+from bench.data.roles import LABEL_WORDS as LABEL_WORDS
+from bench.data.roles import MASK_WORDS as MASK_WORDS
+from bench.data.roles import SPLIT_WORDS as SPLIT_WORDS
+from bench.data.roles import composed as composed
+from bench.data.roles import is_split, keys_of, label_words, roles_of, words_in
 
 _HEIC = {".heic", ".heif"} if importlib.util.find_spec("pillow_heif") else set()
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", *_HEIC})
 DEBRIS = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
-_IMAGE_WORDS = (
-    "image images img imgs rgb color colour photo photos picture pictures jpegimages camerargb leftimg8bit raw"
-)
-_MASK_WORDS = (
-    "label labels labelids labelid trainids annotation annotations annot annots mask masks gt groundtruth seg semantic "
-    "segmentation segmentationclass segmentationobject cameramask cameraseg gtfine"
-)
-_DEPTH_WORDS = "depth depths depthgt depthmap depthmaps gt groundtruth"
-IMAGE_WORDS, MASK_WORDS, DEPTH_WORDS = (frozenset(words.split()) for words in (_IMAGE_WORDS, _MASK_WORDS, _DEPTH_WORDS))
-LABEL_WORDS = MASK_WORDS | DEPTH_WORDS
-INSTANCE_WORDS = frozenset({"segmentationobject", "instanceids", "instances"})
-"""Of masks that number objects, beside those of classes."""
-SPLIT_WORDS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 SHOWN = 5
 
 
@@ -99,93 +96,126 @@ def folder_digest(root: Path) -> str:
     digest = hashlib.sha256()
     for path in files_below(root):
         status = (root / path).stat()
-        digest.update(f"{path.as_posix()}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        digest.update(os.fsencode(path) + f"\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 
 def images_among(files: Iterable[Path]) -> tuple[Path, ...]:
-    """The files that are images by suffix, and whose name and folders do not say that they hold labels."""
-    return tuple(f for f in all_images_among(files) if not says(f, LABEL_WORDS))
+    """The images of a folder, of which ``files`` are *all* files; :mod:`bench.data.roles` decides."""
+    return roles_of(all_images_among(files)).images
 
 
 def label_images_among(files: Iterable[Path], words: frozenset[str]) -> tuple[Path, ...]:
-    """Images that hold labels of the kind that ``words`` mean."""
-    return tuple(f for f in all_images_among(files) if says(f, words))
+    """The image files that hold labels of the kind that ``words`` mean; ``files`` as of :func:`images_among`."""
+    return tuple(label for label in roles_of(all_images_among(files)).labels if label_words(label) & words)
 
 
 def all_images_among(files: Iterable[Path]) -> tuple[Path, ...]:
-    """The files that are images by suffix, whatever they are called: a class may be called ``with_mask``."""
+    """The files that are images by suffix, whatever they are called."""
     return tuple(f for f in files if f.suffix.lower() in IMAGE_SUFFIXES)
 
 
 def says(path: PurePath, words: frozenset[str]) -> bool:
-    """Whether a folder of the path, or the last word of the file's name, is among ``words``."""
-    last = re.split(r"[_\-. ]", path.stem.lower())[1:]
-    return any(_is_word(part, words) for part in path.parts[:-1]) or bool(last and last[-1] in words)
-
-
-def _is_word(folder: str, words: frozenset[str]) -> bool:
-    """``labels``, ``labels_yolo_format``, ``SegmentationClass``, ``ground_truth``, ``trainannot``."""
-    lower = folder.lower()
-    parts = re.split(r"[_\-. ]", lower)
-    return (lower.endswith("annot") and "annot" in words) or bool(words & {lower, "".join(parts), *parts})
+    """Whether a folder of the path, or the file's name, has a word among ``words``."""
+    return any(words_in(part, words) for part in (*path.parts[:-1], path.stem))
 
 
 def key_of(path: PurePath) -> str:
-    """What an image and its label have in common; see the module's docstring."""
-    parts = []
-    for part in path.parts[:-1]:
-        plain = re.sub("_?annot$", "", part.lower())
-        if plain and plain not in IMAGE_WORDS and not _is_word(plain, LABEL_WORDS):
-            parts.append(plain)
-    stem = path.stem
-    while (cut := re.fullmatch(r"(.+)[_\-. ]([A-Za-z0-9]+)", stem)) and cut[2].lower() in IMAGE_WORDS | LABEL_WORDS:
-        stem = cut[1]
-    return composed("/".join([*parts, stem]))
-
-
-def composed(name: str) -> str:
-    """A name as most systems write it: an archive from a Mac spells ``ü`` as two characters."""
-    return unicodedata.normalize("NFC", name)
+    """What an image and its label have in common at least: the loosest of :func:`bench.data.roles.keys_of`."""
+    return keys_of(path)[-1]
 
 
 def paired(
     root: Path, images: Sequence[Path], labels: Sequence[Path], kind: str, *, every_image: bool = True
 ) -> list[Path | None]:
-    """The label of each image, by key; ``None`` for an image without one where ``every_image`` is false.
+    """The label of each image, by the strictest of their keys that only they share; ``None`` for an image without one
+    where ``every_image`` is false.
 
     Raises
     ------
     DataError: images without a label or labels without an image (the first five of each are named), or two files of
         one key.
     """
-    by_key = _by_key(root, labels, kind)
-    of_images = _by_key(root, images, "image")
-    lonely = [image for key, image in of_images.items() if key not in by_key] if every_image else []
-    orphans = [label for key, label in by_key.items() if key not in of_images]
+    found: dict[Path, Path] = {}
+    for tier in range(4):
+        left = _by_key((image for image in images if image not in found), tier)
+        taken = set(found.values())
+        for key, candidates in _by_key((label for label in labels if label not in taken), tier).items():
+            if key not in left:
+                continue
+            for files, what in ((left[key], "image"), (candidates, kind)):
+                if files[1:]:
+                    raise DataError(
+                        f"{root}: {files[0]} and {files[1]} are both the {what} of {key!r}; keep one of the two"
+                    )
+            found[left[key][0]] = candidates[0]
+    lonely = [image for image in images if image not in found] if every_image else []
+    taken = set(found.values())
+    orphans = [label for label in labels if label not in taken]
     if lonely or orphans:
-        both = [f"{len(lonely)} images without {kind}{_first(lonely)}"] if lonely else []
-        both += [f"{len(orphans)} {kind} files without image{_first(orphans)}"] if orphans else []
+        both = [f"{len(lonely)} images without {kind}{shown(lonely)}"] if lonely else []
+        both += [f"{len(orphans)} {kind} files without image{shown(orphans)}"] if orphans else []
         raise DataError(
-            f"{root}: found {' and '.join(both)}; the two must have the same name but for folder and suffix: "
-            "rename, add or remove them"
+            f"{root}: found {' and '.join(both)}; the two must have the same name but for folder, suffix and words "
+            "like rgb and mask: rename, add or remove them"
         )
-    return [by_key.get(key) for key in map(key_of, images)]
+    return [found.get(image) for image in images]
 
 
-def _by_key(root: Path, files: Sequence[Path], kind: str) -> dict[str, Path]:
-    found: dict[str, Path] = {}
+def _by_key(files: Iterable[Path], tier: int) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
     for file in files:
-        key = key_of(file)
-        if key in found:
-            raise DataError(f"{root}: {found[key]} and {file} are both the {kind} of {key!r}; keep one of the two")
-        found[key] = file
+        found.setdefault(keys_of(file)[tier], []).append(file)
     return found
 
 
-def _first(files: Sequence[Path]) -> str:
-    shown = ", ".join(map(str, files[:SHOWN]))
-    return f" ({shown}{', …' if len(files) > SHOWN else ''})"
+def shown(files: Sequence[PurePath]) -> str:
+    """The first five of some files, in brackets."""
+    first = ", ".join(map(str, files[:SHOWN]))
+    return f" ({first}{', …' if len(files) > SHOWN else ''})"
+
+
+FRAME_WORDS = frozenset({"frame", "frames", "video", "vid", "cam", "camera", "clip", "seq", "sequence", "drive", "mov"})
+CAMERA_WORDS = frozenset({"img", "image", "dsc", "dscn", "dscf", "pxl", "photo", "pic", "p", ""})
+"""What cameras call photographs that have nothing to do with each other but their order."""
+
+
+def video_of(names: Sequence[PurePath]) -> tuple[str, PurePath] | None:
+    """Whether images are called as frames of videos are: by what to group them, and an example; ``None`` if not.
+
+    They are by ``prefix`` where two or more names run through numbers in a row, or one that has a word for a video;
+    by ``folder`` where two or more folders do.
+
+    >>> video_of([PurePath(f"drive{d}_{i:06}.png") for d in (3, 7) for i in range(9)])
+    ('prefix', PurePosixPath('drive3_000000.png'))
+    """
+    for group_by in ("prefix", "folder"):
+        numbers: dict[str, list[int]] = {}
+        example: dict[str, PurePath] = {}
+        for name in names:
+            if (last := re.search(r"(\d+)$", name.stem)) is not None:
+                sequence = sequence_of(name, group_by)
+                numbers.setdefault(sequence, []).append(int(last[1]))
+                example.setdefault(sequence, name)
+        running = [sequence for sequence, found in numbers.items() if _in_a_row(found)]
+        said = {sequence: _words_of(example[sequence], group_by) for sequence in running}
+        running = [sequence for sequence in running if not said[sequence] <= CAMERA_WORDS]
+        enough = 2 * sum(len(numbers[sequence]) for sequence in running) > len(names)
+        if enough and (running[1:] or (group_by == "prefix" and said[running[0]] & FRAME_WORDS)):
+            return group_by, example[running[0]]
+    return None
+
+
+def _words_of(name: PurePath, group_by: str) -> set[str]:
+    """The words that tell one sequence from others: of the name, or of folders that are no part of a split."""
+    parts = [name.stem] if group_by == "prefix" else [part for part in name.parts[:-1] if not is_split(part)]
+    return {word for part in parts for word in re.split(r"[^a-z]+", part.lower())} - IMAGE_WORDS
+
+
+def _in_a_row(numbers: Sequence[int]) -> bool:
+    """Four numbers or more, most of which follow each other in equal steps."""
+    steps = np.diff(np.unique(numbers))
+    return len(steps) >= 3 and 2 * int((steps == np.median(steps)).sum()) > len(steps)
 
 
 def sequence_of(path: PurePath, group_by: str) -> str:

@@ -14,6 +14,7 @@ video are *not* near-duplicates here: name their capture sequence in ``groups`` 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
@@ -132,19 +133,24 @@ def split_hashed(
     return parts
 
 
-def check_disjoint(splits: Mapping[str, ImageSet], groups: Mapping[str, np.ndarray] | None = None) -> None:
+REMEDY = "remove one of the two, or let bench.data.splits.split_by_hash split the images"
+
+
+def check_disjoint(
+    splits: Mapping[str, ImageSet], groups: Mapping[str, np.ndarray] | None = None, remedy: str = REMEDY
+) -> None:
     """Refuse splits that share a picture: by content, by near-duplicate, by capture sequence.
 
     Parameters
     ----------
     splits: image sets by split name, each compared with each other one.
     groups: capture sequence of each image, ``(N,)``, for those splits that have it.
+    remedy: what the message says to do about near-duplicates.
 
     Raises
     ------
     DataError: naming two images by split and row, and by file where that is known.
     """
-    remedy = "remove one of the two, or let bench.data.splits.split_by_hash split the images"
     groups = groups or {}
     for one, other in combinations(groups, 2):
         shared, rows, other_rows = np.intersect1d(groups[one], groups[other], return_indices=True)
@@ -160,12 +166,16 @@ def check_disjoint(splits: Mapping[str, ImageSet], groups: Mapping[str, np.ndarr
         if len(rows):
             raise DataError(
                 f"{_image(splits, one, rows[0])} and {_image(splits, other, other_rows[0])} are the same picture: "
-                f"{remedy}"
+                "remove one of the two"
             )
-        for row, other_row in _near_pairs(vectors, other_vectors).T:
+        near, other_near = _near_pairs(vectors, other_vectors)
+        if len(near):
+            row, other_row = near[0], other_near[0]
+            n_near, n_other = len(np.unique(near)), len(np.unique(other_near))
             raise DataError(
                 f"{_image(splits, one, row)} and {_image(splits, other, other_row)} are near-duplicates (similarity "
-                f"{vectors[row] @ other_vectors[other_row]:.3f}, allowed below {NEAR_DUPLICATE}): {remedy}"
+                f"{vectors[row] @ other_vectors[other_row]:.3f}, allowed below {NEAR_DUPLICATE}; {n_near} images of "
+                f"{one} and {n_other} of {other} are so): {remedy}"
             )
 
 
@@ -205,7 +215,7 @@ def _area_weights(length: int) -> np.ndarray:
 
 def name_hash(name: str, root: Path) -> str:
     """SHA-256 of a file's name below its root: an order that new files do not disturb."""
-    return hashlib.sha256(name.removeprefix(str(root)).encode()).hexdigest()
+    return hashlib.sha256(os.fsencode(name.removeprefix(str(root)))).hexdigest()
 
 
 def content_hashes(listing: Listing, size: Size, fit: Fit) -> tuple[np.ndarray, np.ndarray]:

@@ -176,6 +176,13 @@ class Registry:
                 f".pth file, or pretrained=bundled with {', '.join(able) or 'models of other tasks'}"
             )
         contents = {}
+        if params.pretrained.lower() in ("imagenet", "imagenet1k", "imagenet-1k", "true", "yes", "default"):
+            able = [model.name for model in task.models.values() if model.bundled]
+            found = f"weights of ImageNet ship with {', '.join(able)}" if able else "no model of this task has any"
+            raise UserError(
+                f"pretrained={params.pretrained} of model {name!r}: write pretrained=bundled ({found}), or the path of "
+                "a .safetensors or .pth file"
+            )
         if params.pretrained not in ("none", "bundled"):
             contents["pretrained"] = content_digest(Path(params.pretrained))
         return Described(name=spec.name, version=1, params=params.model_dump(), contents=contents)

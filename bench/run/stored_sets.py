@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from bench.api.imageset import Column, ImageSet
+from bench.api.refiner import SourceFile
 from bench.run.store import Entry, digest_of
 
 
@@ -71,6 +72,18 @@ def open_set(folder: Path, described: Mapping[str, Any], files: Sequence[str] = 
     }
     assets = {name: np.array(_open(folder, file)) for name, file in described["assets"].items()}
     return ImageSet(columns, assets, files)
+
+
+def source_files(entry: Entry) -> dict[str, list[SourceFile]]:
+    """The files behind each split's rows, where they are known."""
+    return {
+        split: [
+            SourceFile(file["path"], tuple(file["native_size"]), tuple(file["placement"]))
+            for file in described["files"]
+        ]
+        for split, described in entry.meta["sets"].items()
+        if "files" in described
+    }
 
 
 def column_digests(entry: Entry, split: str, names: Iterable[str]) -> dict[str, Any]:

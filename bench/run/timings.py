@@ -1,13 +1,19 @@
-"""How long jobs took on this machine, relative to their prior estimates: what makes the next dry run believable.
+"""How long jobs took on this machine, beside their prior estimates: what makes the next dry run believable.
 
-``timings.json`` in the store's root maps a job's signature (:attr:`bench.run.plan.graph.Job.signature`) to measured ÷
-prior seconds. It steers estimates only, never results.
+    seconds = start + factor · prior
+
+A job's start (imports, opening sets, compiling a first step) does not grow with its work, so a run of two steps must
+not stretch the estimate of one of two thousand. ``timings.json`` in the store's root keeps for each signature (kind,
+model or refiner, side, recipe and working size; :attr:`bench.run.plan.graph.Job.signature`) measured (prior, seconds)
+pairs of the shortest and the longest job; two that differ enough give both unknowns, one gives the start, and a factor
+where the prior alone explains it. They steer estimates only, never results.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -16,34 +22,79 @@ from bench.run.plan.graph import Job, Plan
 
 LIMIT_FACTOR = 20.0
 LEAST_LIMIT_SECONDS = 120.0
+MOST_START_SECONDS = 20.0
+"""What a job may take before its first step; what a job took beyond it is speed."""
+APART = 3.0
+"""Ratio of two priors from which their difference tells a speed."""
 
 
-def load(store_root: Path) -> dict[str, float]:
-    """Factors by signature; empty before the first run, or where the file is not readable as such."""
+@dataclass(frozen=True)
+class Timing:
+    """What jobs of one signature take: ``start + factor · prior`` seconds."""
+
+    start: float = 0.0
+    factor: float = 1.0
+
+    def seconds(self, prior: float) -> float:
+        return self.start + self.factor * prior
+
+
+Points = list[tuple[float, float]]
+
+
+def load(store_root: Path) -> dict[str, Timing]:
+    """Timings by signature; empty before the first run, or where the file is not readable as such."""
+    return {signature: _timing(points) for signature, points in _points(store_root).items()}
+
+
+def save(store_root: Path, plan: Plan, made_seconds: Mapping[str, float]) -> None:
+    """Remember how long the jobs that a run made took."""
+    measured: dict[str, Points] = {}
+    for job_id, seconds in made_seconds.items():
+        job = plan.jobs[job_id]
+        measured.setdefault(job.signature, []).append((max(job.seconds, 1e-6), seconds))
+    known = _points(store_root)
+    for signature, points in measured.items():
+        known[signature] = _ends(known.get(signature, []), points)
+    write_atomically(store_root / "timings.json", json.dumps(known, indent=1, sort_keys=True).encode())
+
+
+def estimate(job: Job, timings: Mapping[str, Timing]) -> float:
+    """Seconds on one worker: the prior, corrected by what was measured here."""
+    return timings.get(job.signature, Timing()).seconds(job.seconds)
+
+
+def limit(job: Job, timings: Mapping[str, Timing], least_seconds: float) -> float:
+    """Seconds that a job may go on without coming further: :data:`LIMIT_FACTOR` times its estimate or ``least``."""
+    return max(least_seconds, LIMIT_FACTOR * estimate(job, timings))
+
+
+def _points(store_root: Path) -> dict[str, Points]:
     path = store_root / "timings.json"
     if not path.is_file():
         return {}
     try:
-        return {str(name): float(factor) for name, factor in json.loads(path.read_text()).items()}
-    except (ValueError, AttributeError, TypeError):
+        known = json.loads(path.read_text())
+        return {str(name): [(float(prior), float(taken)) for prior, taken in points] for name, points in known.items()}
+    except (ValueError, AttributeError, TypeError):  # of an earlier version, or damaged: measured anew
         return {}
 
 
-def save(store_root: Path, plan: Plan, made_seconds: Mapping[str, float]) -> None:
-    """Remember the median factor of each signature among the jobs that a run made."""
-    measured: dict[str, list[float]] = {}
-    for job_id, seconds in made_seconds.items():
-        job = plan.jobs[job_id]
-        measured.setdefault(job.signature, []).append(seconds / max(job.seconds, 1e-6))
-    factors = load(store_root) | {name: median(values) for name, values in measured.items()}
-    write_atomically(store_root / "timings.json", json.dumps(factors, indent=1, sort_keys=True).encode())
+def _ends(before: Points, now: Points) -> Points:
+    """The shortest and the longest work that was measured, each as the median of its latest times."""
+    latest: dict[float, list[float]] = {}
+    for prior, taken in now:
+        latest.setdefault(prior, []).append(taken)
+    merged = dict(before) | {prior: median(times) for prior, times in latest.items()}
+    ends = sorted({min(merged), max(merged)})
+    return [(prior, merged[prior]) for prior in ends]
 
 
-def estimate(job: Job, factors: Mapping[str, float]) -> float:
-    """Seconds on one worker: the prior, corrected by what was measured here."""
-    return job.seconds * factors.get(job.signature, 1.0)
-
-
-def limit(job: Job, factors: Mapping[str, float], least_seconds: float) -> float:
-    """Seconds that a job may go on without coming further: :data:`LIMIT_FACTOR` times its estimate or ``least``."""
-    return max(least_seconds, LIMIT_FACTOR * estimate(job, factors))
+def _timing(points: Points) -> Timing:
+    (prior, taken), (longest, most) = points[0], points[-1]
+    if longest >= APART * prior:
+        factor = max(0.0, (most - taken) / (longest - prior))
+        return Timing(max(0.0, taken - factor * prior), factor or most / longest)
+    # One amount of work alone: what it took beyond its prior is a start, up to what a start can take.
+    start = min(max(0.0, most - longest), MOST_START_SECONDS)
+    return Timing(start, (most - start) / longest)

@@ -131,10 +131,18 @@ def _unmatched(side: str, unknown: list[str], names: tuple[str, ...], used: froz
     if numbered != named:
         bare = side if numbered else "source"
         remedy = f"the classes of the {bare} are mere numbers: put a classes.txt there, a name a line, ids from 0"
+    twins = {_unnumbered(name): name for name in names}
+    if pairs := [(name, twins[_unnumbered(name)]) for name in unknown if _unnumbered(name) in twins]:
+        remedy = f"{pairs[0][0]!r} and {pairs[0][1]!r} differ by a leading number alone: rename those of one side"
     return (
         f"{side} has the class {', '.join(map(repr, unknown[:5]))}, which the source has not (only the source has: "
         f"{', '.join(map(repr, missing[:5])) or 'none'}); {remedy}"
     )
+
+
+def _unnumbered(name: str) -> str:
+    """A class name without a number before it: ``001.cup`` → ``cup``."""
+    return re.sub(r"^\d+[\s._\-]*(?=\D)", "", _words(name))
 
 
 def _words(name: str) -> str:

@@ -23,16 +23,17 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from bench.api import Frozen, Limits, Pair, SourceSplits, TargetSplits
-from bench.api.errors import DataError
+from bench.api import Frozen, Limits, Pair, SourceFile, SourceSplits, TargetSplits
 from bench.api.terms import Fit
+from bench.data import fitting, left_out
 from bench.data.depth_units import parse_unit
 from bench.data.fitting import Size
-from bench.data.folders import sequence_of
-from bench.data.formats import Options, recognise
+from bench.data.folders import files_below, sequence_of
+from bench.data.formats import Options, class_folders, recognise
 from bench.data.formats.mask_levels import parse_levels
 from bench.data.listing import Listing, working_set
 from bench.data.own.matching import depth_range_m, described, known_depths_m, matched, sample_sizes
+from bench.data.own.split import halves, warn_of_frames
 from bench.data.own.usable import (
     LABELS,
     refuse_nested,
@@ -41,7 +42,7 @@ from bench.data.own.usable import (
     refuse_unusable,
     without_empty_labels,
 )
-from bench.data.splits import content_hashes, name_hash, split_hashed
+from bench.data.splits import content_hashes, name_hash
 
 LONG_SIDE = {
     "classification": {"light": 64, "standard": 128, "paper": 224},
@@ -130,6 +131,11 @@ class OwnPair(Pair):
         else:
             self.inputs = frozenset({"image", "sensor_depth_m"})
         self._sides = sides
+        if params.target_test:
+            self.overlap_remedy = (
+                "a fixed camera takes such images; leave --target-test out and put those images into --target, whose "
+                "near-duplicates then stay on one side of the split, or remove these images from --target"
+            )
         self._source, self._target, self._test = sides["source"], sides["target"], sides.get("target test")
         self.alias = f"{params.source.resolve().name} to {params.target.resolve().name}"
         self.title = f"{params.source.resolve().name} → {params.target.resolve().name}, a user's own folders"
@@ -172,13 +178,26 @@ class OwnPair(Pair):
 
     def source(self, size: Size, fit: Fit, limits: Limits) -> SourceSplits:
         """Both parts in the order of their names' hashes, so that fewer images are a random sample of more."""
-        keys = [name_hash(name, self.params.source) for name in self._source.names]
-        order = np.argsort(keys, kind="stable")
-        n_val = _n_val(len(order))
-        val, train = order[:n_val][: limits.source_images], order[n_val:][: limits.source_images]
+        train, val = self._source_rows(limits)
         return SourceSplits(
             working_set(self._source.select(train), size, fit), working_set(self._source.select(val), size, fit)
         )
+
+    def _source_rows(self, limits: Limits) -> tuple[np.ndarray, np.ndarray]:
+        keys = [name_hash(name, self.params.source) for name in self._source.names]
+        order = np.argsort(keys, kind="stable")
+        n_val = _n_val(len(order))
+        return order[n_val:][: limits.source_images], order[:n_val][: limits.source_images]
+
+    def source_files(self, size: Size, fit: Fit, limits: Limits) -> dict[str, list[SourceFile]]:
+        """Of a source whose images are files; BOP's crops are not."""
+        names, native = self._source.names, self._source.size
+        if not all(Path(name).is_file() for name in names):
+            return {}
+        return {
+            split: [SourceFile(names[i], native(i), fitting.placement(native(i), size, fit)) for i in rows.tolist()]
+            for split, rows in zip(("source_train", "source_val"), self._source_rows(limits), strict=True)
+        }
 
     def target(self, size: Size, fit: Fit, limits: Limits) -> TargetSplits:
         """The halves of the target, or the target and the named test images.
@@ -193,10 +212,8 @@ class OwnPair(Pair):
             groups = np.array([self._sequence(name, self.params.target) for name in self._target.names])
         if self._test is None:
             contents, vectors = content_hashes(self._target, size, fit)
-            try:
-                train_rows, test_rows = split_hashed(contents, vectors, 0.5, groups, salt=self.name)
-            except DataError as error:
-                raise DataError(f"{self.params.target}: {error} (--target-test)") from None
+            where, how = self.params.target, self.params.group_by
+            train_rows, test_rows, self.notes = halves(where, contents, vectors, groups, how, salt=self.name)
             train, test = self._target.select(train_rows), self._target.select(test_rows)
             test_groups = None if groups is None else groups[test_rows]
         else:
@@ -227,6 +244,8 @@ class OwnPair(Pair):
             group = self.params.group_by
             grouped = f"images of one {group} together" if group else "--group-by keeps the frames of a video together"
             lines.append(f"target split: half unlabelled to train, half to test, by content hash; {grouped}")
+            if not group and self._target.format != class_folders.NAME:
+                lines += warn_of_frames([PurePath(name).relative_to(self.params.target) for name in self._target.names])
         if LABELS[self.params.task] <= self.target_labels:
             also = ", and those of the training half to arms with real labels" if self.params.labelled_target else ""
             lines.append(f"target labels: used to score the test images{also}")
@@ -241,9 +260,9 @@ class OwnPair(Pair):
 
     def _read(self, root: Path, unit: str) -> Listing:
         other = self.params.target if root == self.params.source else self.params.source
-        return recognise(
-            root, Options(self.params.task, parse_unit(unit) if unit else None, other, self.params.mask_levels)
-        )
+        options = Options(self.params.task, parse_unit(unit) if unit else None, other, self.params.mask_levels)
+        found = recognise(root, options)
+        return replace(found, notes=(*found.notes, *left_out.notes(root, files_below(root), found, self.params.task)))
 
     def _sequence(self, name: str, root: Path) -> str:
         return sequence_of(PurePath(name).relative_to(root), self.params.group_by)

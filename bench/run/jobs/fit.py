@@ -17,7 +17,7 @@ from bench.run.jobs import checkpoint_files
 from bench.run.jobs.networks import load_network, save_state
 from bench.run.jobs.numbers import finite_number, whole_number
 from bench.run.jobs.work import Inputs, Work
-from bench.run.stored_sets import column_digests, load_set
+from bench.run.stored_sets import column_digests, load_set, source_files
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -105,6 +105,8 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
     refiner = work.registry.rebuild(Refiner, spec.refiner)
     source = load_set(inputs["source"], _seen(inputs, "source")).only(frozenset(spec.reads))
     target = load_set(inputs["target"], _seen(inputs, "target")).unlabelled()
+    if files := source_files(inputs["source"]):
+        refiner.see_files(files)
     generator = torch.Generator().manual_seed(spec.seed)
     stated = f"refiner {spec.refiner.name!r}: context.progress:"
     last: dict[str, Any] = {"steps": 0, "final_loss": 0.0}

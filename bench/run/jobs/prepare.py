@@ -7,6 +7,7 @@ from. Splits are checked as they lie in the store, so that the files of a large 
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,11 +17,11 @@ from bench.api import Described, Frozen, Limits, Pair
 from bench.api.imageset import ImageSet
 from bench.api.terms import Fit
 from bench.data.labels import check_labels
-from bench.data.splits import check_disjoint
+from bench.data.splits import REMEDY, check_disjoint
 from bench.run.jobs.work import Inputs, Work
 from bench.run.stored_sets import open_set, save_array, save_set
 
-VERSION = 2
+VERSION = 3
 BYTES_PER_PIXEL = 12
 """An image, the same in the target's look, a mask, a foreground and a depth: what the richest embedded pairs store."""
 
@@ -45,7 +46,11 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
     pair = work.registry.rebuild(Pair, spec.pair)
     sets = _source(pair, spec, folder) if spec.side == "source" else _target(pair, spec, folder)
     counts = {split: described.pop("n_images") for split, described in sets.items()}
-    return {"sets": sets, "counts": counts}
+    notes = list(pair.notes) if spec.side == "target" else []
+    if spec.side == "source":
+        for split, files in pair.source_files(spec.size, spec.fit, spec.limits).items():
+            sets[split]["files"] = [asdict(file) for file in files]
+    return {"sets": sets, "counts": counts, "notes": notes}
 
 
 def _source(pair: Pair, spec: Spec, folder: Path) -> dict[str, Any]:
@@ -78,7 +83,8 @@ def _target(pair: Pair, spec: Spec, folder: Path) -> dict[str, Any]:
     files = {"target_train": splits.train.files, "target_test": splits.test.files}
     files |= {split: images.files for split, images in labelled.items()}
     stored = {split: open_set(folder, described, files[split]) for split, described in sets.items()}
-    check_disjoint({split: stored[split] for split in ("target_train", "target_test")})
+    disjoint = {split: stored[split] for split in ("target_train", "target_test")}
+    check_disjoint(disjoint, remedy=pair.overlap_remedy or REMEDY)
     _check(pair, {split: images for split, images in stored.items() if split != "target_train"})
     if splits.fit_rows is not None:
         sets["target_fit"] = _through(folder, "target_fit", sets["target_train"], splits.fit_rows)

@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.api import Described, Frozen, Refiner
 from bench.run.jobs.work import Inputs, Work
-from bench.run.stored_sets import column_digests, load_set, save_blocks
+from bench.run.stored_sets import column_digests, load_set, save_blocks, source_files
 
 VERSION = 1
 BATCH = 64
@@ -48,6 +48,8 @@ def run(spec: Spec, inputs: Inputs, folder: Path, work: Work) -> dict[str, Any]:
 
     refiner = work.registry.rebuild(Refiner, spec.refiner)
     refiner.load_state_dict(load_file(inputs["fit"].path / "state.safetensors"))
+    if files := source_files(inputs["source"]):
+        refiner.see_files(files)
     sources = {split: load_set(inputs["source"], split).only(frozenset(spec.reads)) for split in SPLITS}
     n_total = sum(images.n_images for images in sources.values()) * spec.views
     n_before = 0

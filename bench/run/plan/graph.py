@@ -36,10 +36,13 @@ class Job:
 
     @property
     def signature(self) -> str:
-        """Jobs that should take equally long on one machine: what measured times are remembered by."""
+        """Jobs whose time grows alike with their work on one machine: what measured times are remembered by."""
         spec = self.spec.model_dump(mode="json")
         owner = next((spec[part]["name"] for part in ("refiner", "model", "pair") if spec.get(part)), "")
-        return ":".join([self.kind, owner, str(spec.get("side", "")), str(spec.get("recipe", ""))])
+        space = spec.get("space") or {}
+        size = spec.get("size") or ([space["width"], space["height"]] if space else [])
+        shape = "x".join(map(str, size))
+        return ":".join([self.kind, owner, str(spec.get("side", "")), str(spec.get("recipe", "")), shape])
 
 
 @dataclass(frozen=True)
