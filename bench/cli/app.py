@@ -7,6 +7,7 @@ line on stderr and exit code 2, whether the command finds it or Typer does.
 from __future__ import annotations
 
 import errno
+import io
 import sys
 from typing import Any, NoReturn
 
@@ -39,6 +40,9 @@ _UsageError: Any = typer.BadParameter.__base__
 
 def main() -> None:
     """Entry point; without arguments it shows the help."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name need not be UTF-8
     try:
         sys.exit(app(sys.argv[1:] or ["--help"], prog_name="python -m bench", standalone_mode=False))
     except _UsageError as error:

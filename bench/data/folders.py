@@ -97,7 +97,7 @@ def folder_digest(root: Path) -> str:
     digest = hashlib.sha256()
     for path in files_below(root):
         status = (root / path).stat()
-        digest.update(f"{path.as_posix()}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        digest.update(os.fsencode(path) + f"\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 

@@ -125,7 +125,7 @@ def _serve(
     except DiskFull as error:
         return Failed(order.key, str(error), "", fatal=True)
     except (PluginError, UserError, DataError, TrainingError) as error:
-        return Failed(order.key, one_line(error), traceback.format_exc())
+        return Failed(order.key, one_line(error), traceback.format_exc(), mistake=True)
     except (MemoryError, torch.cuda.OutOfMemoryError) as error:
         reason = f"out of memory: {error}" if str(error) else "out of memory"
         return Failed(order.key, one_line(reason), traceback.format_exc())

@@ -1,1 +1,0 @@
-"""``bench refine``: a refined copy of a folder, in its own format."""

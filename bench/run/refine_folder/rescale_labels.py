@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from bench.data.fitting import Size
 from bench.data.folders import IMAGE_SUFFIXES, LABEL_WORDS, says
 from bench.data.formats import coco, voc
 from bench.data.image_files import opened
+
+MAY_HOLD_COORDINATES = frozenset({".json", ".xml", ".npy", ".npz", ".exr", ".pfm", ".h5"})
 
 
 def rescaled(root: Path, file: Path, size: Size, native_sizes: dict[str, Size]) -> bytes:
@@ -101,3 +104,30 @@ def _coco(path: Path, document: dict[str, Any], size: Size) -> dict[str, Any]:
                 (np.array(outline).reshape(-1, 2) * (across, down)).ravel().tolist() for outline in outlines
             ]
     return document
+
+
+def copied(root: Path, file: Path) -> bytes:
+    """The content of the label file ``root/file`` beside refined images of the same size."""
+    return (root / file).read_bytes()
+
+
+def refuse_unscalable(root: Path, files: Iterable[Path], size: Size) -> None:
+    """Refuse, before anything is refined, a folder with a file that may hold coordinates and that is not understood.
+
+    Raises
+    ------
+    DataError: names the file, and what can be rescaled.
+    """
+    for file in files:
+        suffix, path = file.suffix.lower(), root / file
+        known = suffix not in MAY_HOLD_COORDINATES
+        if suffix == ".json":
+            document = json.loads(path.read_bytes())
+            known = isinstance(document, dict) and document.keys() >= coco.KEYS
+        elif suffix == ".xml":
+            known = b"<annotation" in path.read_bytes()[:1000]
+        if not known:
+            raise DataError(
+                f"{path} may hold coordinates in pixels, and its format is not known, so --size cannot rescale it "
+                "(VOC, COCO, YOLO, masks and depth images can be); leave --size out, or move the file elsewhere"
+            )
