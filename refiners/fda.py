@@ -18,6 +18,8 @@ Deviations from the authors' code, with reasons:
   not real, and which is empty at b = 0. Ours is the first; x' is real by construction.
 * A coefficient that is zero up to rounding has no phase; it stays, where NumPy's angle(0) = 0 would draw a pattern
   fixed to the image's corner into every flat render. DC is always replaced: its phase is 0.
+* The unit does not depend on an image's size, so images of other sizes than those of the fit get the same amplitudes;
+  their window is at most the fit's.
 * They train three networks and average them; here each β is a variant of its own. No entropy loss: that is the task's.
 
 Only the window's coefficients change, so only these are computed, by products with rows of the DFT matrix:
@@ -34,7 +36,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from bench.api import Budget, FitContext, Frozen, PluginError, RefineBatch, Refiner
+from bench.api import Budget, FitContext, Frozen, RefineBatch, Refiner
 from bench.api.imageset import ImageSet, UnlabelledImages
 from bench.training.refine_images import to_float
 
@@ -70,14 +72,15 @@ class FDA(Refiner):
     def refine(self, batch: RefineBatch, generators: Sequence[torch.Generator]) -> dict[str, Tensor]:
         """Give each image the low-frequency amplitudes of the target image that its generator picks."""
         image = batch.inputs["image"]
-        window = self.window
-        if image.shape[2:] != (window.height, window.width):
-            raise PluginError(
-                f"fda got images of {image.shape[3]}×{image.shape[2]} pixels, but its target images had "
-                f"{window.width}×{window.height}; fit it on target images of the size to refine"
-            )
+        window = self._window_of(*image.shape[2:])
         picks = torch.cat([torch.randint(len(self.amplitudes), (1,), generator=g) for g in generators])
-        return {**batch.inputs, "image": replace_amplitudes(image, self.amplitudes[picks], window)}
+        amplitudes = window.part_of(self.amplitudes[picks], self.window)
+        return {**batch.inputs, "image": replace_amplitudes(image, amplitudes, window)}
+
+    def _window_of(self, height: int, width: int) -> Window:
+        if (height, width) == (self.window.height, self.window.width):
+            return self.window
+        return Window(height, width, self.params.beta, most=self.window.dc[0])
 
     def state_dict(self) -> dict[str, Tensor]:
         """``amplitudes`` (N, 3, R, b + 1) float32 per pixel, and ``size`` (2,) int64: height, width."""
@@ -96,9 +99,10 @@ class Window:
     At β = 0.5 and an even size, −b and b are one frequency (Nyquist), which is kept once.
     """
 
-    def __init__(self, height: int, width: int, beta: float) -> None:
+    def __init__(self, height: int, width: int, beta: float, most: int | None = None) -> None:
         self.height, self.width = height, width
         b = math.floor(beta * min(height, width))
+        b = b if most is None else min(b, most)
         first = 1 - b if 2 * b == height else -b
         u, v = torch.arange(first, b + 1), torch.arange(b + 1)
         self.dc = (-first, 0)
@@ -113,6 +117,11 @@ class Window:
         """F(x) / (H·W) in the window: (B, 3, H, W) float32 → (B, 3, R, b + 1) complex64."""
         columns = (images @ self.columns.T).unflatten(-1, (-1, 2))
         return self.rows @ torch.view_as_complex(columns) / (self.height * self.width)
+
+    def part_of(self, amplitudes: Tensor, larger: Window) -> Tensor:
+        """What of another window's amplitudes (B, 3, R, b + 1) lies in this one, which is no larger."""
+        first = larger.dc[0] - self.dc[0]
+        return amplitudes[:, :, first : first + len(self.rows), : len(self.weight)]
 
     def image(self, spectrum: Tensor) -> Tensor:
         """The real image with this spectrum and nothing outside the window: the inverse of :meth:`spectrum`."""

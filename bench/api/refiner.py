@@ -130,7 +130,8 @@ class Refiner(ABC):
     needs: see :class:`Need`.
     views: refined samples stored for each source image (an instance attribute may depend on ``Params``).
     tiles: whether ``refine`` may be called on overlapping tiles of an image and with other sizes than ``fit`` saw, as
-        convolutional networks may; :mod:`bench.run.refine_folder.folder` relies on it.
+        convolutional networks may; ``bench refine`` relies on it. It calls others on whole images, of other sizes than
+        ``fit`` saw where a folder has several.
     images_seen: set by ``fit``: source images that its steps drew, with repetition (0 where it takes no steps).
     joint: whether ``fit`` trains a task network of its own, which :meth:`predictor` returns (arm ``end_to_end``).
     fit_seconds: a prior for the dry run: a fit at budget ``light`` on images of 64×64, on one CPU core.

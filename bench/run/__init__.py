@@ -1,1 +1,0 @@
-"""Suite to jobs to records."""

@@ -62,7 +62,8 @@ class Listener(Protocol):
 class Outcome:
     """What a run did.
 
-    ``made`` and ``failures`` are by recipe id; ``work_seconds`` is the workers' time in jobs other than *prepare*.
+    ``made`` and ``failures`` are by recipe id; ``mistakes`` are the ids of failures that data, a request or a plug-in
+    is to blame for; ``work_seconds`` is the workers' time in jobs of :data:`bench.run.jobs.WORK`.
     """
 
     n_cells: int
@@ -70,6 +71,7 @@ class Outcome:
     made: dict[str, float] = field(default_factory=dict)
     reused: set[str] = field(default_factory=set)
     failures: dict[str, str] = field(default_factory=dict)
+    mistakes: set[str] = field(default_factory=set)
     work_seconds: float = 0.0
 
     @property
@@ -218,6 +220,7 @@ class Runner:
                 if event.fatal:
                     raise DiskFull(event.reason)
                 self._keep_details(first, event)
+                self.outcome.mistakes.update(job_ids if event.mistake else ())
                 for job_id in job_ids:
                     self._fail(self.plan.jobs[job_id], event.reason, own=job_id == first.id)
             case Done():
@@ -308,4 +311,6 @@ class Runner:
     def _keep_details(self, job: Job, event: Failed) -> None:
         if event.details:
             self.failures.mkdir(parents=True, exist_ok=True)
-            (self.failures / f"{job.kind}-{job.id[:12]}.txt").write_text(f"{job.label}\n\n{event.details}")
+            (self.failures / f"{job.kind}-{job.id[:12]}.txt").write_text(
+                f"{job.label}\n\n{event.details}", errors="backslashreplace"
+            )

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 
-from bench.api import PluginError
 from bench.testing import check_refiner
 from refiners.fda import FDA, PAPER_BETAS, Params, Window, replace_amplitudes
 
@@ -91,10 +90,26 @@ def test_number_of_targets_is_limited(fit, photographs):
     assert len(fit(FDA(Params(n_images=5)), photographs).state_dict()["amplitudes"]) == 5
 
 
-def test_other_size_than_the_targets_is_refused(fit, refine, photographs):
-    refiner = fit(FDA(), photographs)
-    with pytest.raises(PluginError, match=r"20×16 pixels.*32×32"):
-        refine(refiner, np.zeros((1, 16, 20, 3), np.uint8))
+@pytest.mark.parametrize("size", [(16, 20), (33, 40), (64, 64), (5, 7), (100, 90)])
+@pytest.mark.parametrize("beta", [0.05, 0.2, 0.5])
+def test_images_of_another_size_get_the_amplitudes_of_the_same_frequencies(fit, size, beta):
+    """Photographs that are pure waves: k waves across an image are k waves across it at any size."""
+    y, x = np.mgrid[:64, :64] / 64
+    wave = 0.5 + 0.25 * np.cos(2 * np.pi * x) + 0.125 * np.cos(4 * np.pi * y)
+    photographs = np.repeat((255 * wave).astype(np.uint8)[None, ..., None], 3, axis=3)
+    refiner = fit(FDA(Params(beta=beta)), photographs)
+    window = refiner._window_of(*size)
+    assert len(window.rows) == window.part_of(refiner.amplitudes, refiner.window).shape[2]
+    own = Window(*size, beta)
+    least = min(own.dc[0], window.dc[0])
+    y, x = np.mgrid[: size[0], : size[1]]
+    same = 0.5 + 0.25 * np.cos(2 * np.pi * x / size[1]) + 0.125 * np.cos(4 * np.pi * y / size[0])
+    want = own.spectrum(torch.from_numpy(same).float().expand(1, 3, *size)).abs()
+    got = window.part_of(refiner.amplitudes, refiner.window)
+    n = min(least, 1) if min(size) < 8 else least
+    rows = slice(window.dc[0] - n, window.dc[0] + n + 1)
+    rows_of_own = slice(own.dc[0] - n, own.dc[0] + n + 1)
+    assert torch.allclose(got[:, :, rows, : n + 1], want[:, :, rows_of_own, : n + 1], atol=0.01)
 
 
 @pytest.mark.parametrize("beta", [0, 0.51])

@@ -1,4 +1,4 @@
-"""Runs of small suites on the toy plug-ins, in this process, with every order counted."""
+"""Runs of small suites and of ``bench refine`` on the toy plug-ins, in this process, with every order counted."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from pathlib import Path
 
 import torch
 
+from bench.api import PluginError, UserError
+from bench.api.errors import DataError
 from bench.plugins.registry import Registry
 from bench.run.executors import Done, Event, Failed, WorkOrder
 from bench.run.jobs.kinds import KINDS
 from bench.run.jobs.work import Work
 from bench.run.plan import make_plan
 from bench.run.plan.graph import Plan
+from bench.run.refine_folder import folder as refinements
+from bench.run.refine_folder.plan import Request, plan_refinement
 from bench.run.runner import Outcome, Runner
 from bench.run.store import Store
 from bench.suites.load import Suite
@@ -69,7 +73,8 @@ class InlineExecutor:
             with self.store.lock(order.key):
                 entry = self.store.write(order.key, make)
         except Exception as error:
-            return [Failed(order.key, f"{type(error).__name__}: {error}", "details")]
+            mistake = isinstance(error, PluginError | UserError | DataError)
+            return [Failed(order.key, f"{type(error).__name__}: {error}", "details", mistake=mistake)]
         return [Done(order.key, entry, made=True)]
 
     def close(self) -> None:
@@ -130,3 +135,63 @@ class InlineRun:
             for r in self.outcome.records
             if r.status == "ok"
         }
+
+
+# ------------------------------------------------------------------------------------------------------- bench refine
+
+REGISTRY = Registry([TOYS])
+
+
+def attempted(
+    root: Path,
+    refiner: str = "darker:factor=0.5",
+    size: tuple[int, int] | None = None,
+    out: str = "out",
+    registry: Registry = REGISTRY,
+) -> refinements.Outcome:
+    """The outcome of ``bench refine`` on the folders ``source`` and ``target`` below ``root``, be it a failure."""
+    request = Request(refiner, root / "source", root / "target", root / out, "light", size)
+    store = Store(root / "store")
+    return refinements.carry_out(plan_refinement(request, registry), store, InlineExecutor(store, registry), Silent())
+
+
+def refined(
+    root: Path,
+    refiner: str = "darker:factor=0.5",
+    size: tuple[int, int] | None = None,
+    out: str = "out",
+    registry: Registry = REGISTRY,
+) -> refinements.Outcome:
+    """The outcome of a refinement that must succeed."""
+    outcome = attempted(root, refiner, size, out, registry)
+    assert not outcome.failure, outcome.failure
+    return outcome
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """The bytes of all files below a folder, by relative path."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+PLUGIN = """
+import torch
+from bench.api import Frozen, Refiner
+
+class Edited(Refiner):
+    name, version = "edited", 1
+
+    class Params(Frozen):
+        factor: float = 0.5
+
+    def fit(self, source, target, budget, context):
+        '''Nothing to learn.'''
+
+    def refine(self, batch, generators):
+        x = batch.inputs["image"]
+        return {RETURNED}
+"""
+
+
+def plugin(root: Path, returned: str) -> Registry:
+    (root / "plugin.py").write_text(PLUGIN.replace("{RETURNED}", returned))
+    return Registry([root / "plugin.py"])

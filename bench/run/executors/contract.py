@@ -62,6 +62,7 @@ class Busy:
 class Failed:
     """The job failed for a reason (one line); ``fatal`` if every other job would too (disk full).
 
+    ``mistake`` if data, a request or a plug-in that breaks its contract are to blame: the reason says what to do.
     ``details`` are for whoever looks for the cause: traceback, and the end of what the job printed.
     """
 
@@ -69,6 +70,7 @@ class Failed:
     reason: str
     details: str
     fatal: bool = False
+    mistake: bool = False
 
 
 HEARTBEAT = "alive"

@@ -168,7 +168,7 @@ def _serve(
     except DiskFull as error:
         return Failed(order.key, str(error), "", fatal=True)
     except (PluginError, UserError, DataError, TrainingError, Altered) as error:
-        return Failed(order.key, one_line(error), traceback.format_exc())
+        return Failed(order.key, one_line(error), traceback.format_exc(), mistake=True)
     except (MemoryError, torch.cuda.OutOfMemoryError) as error:
         reason = f"out of memory: {one_line(error)}" if one_line(error) else "out of memory"
         return Failed(order.key, one_line(reason), traceback.format_exc())

@@ -1,7 +1,8 @@
 """The kinds of job, one module each (docs/design.md, Jobs).
 
 *prepare, fit, refine, train, adapt* and *score* make scores; *features, domain_gap, judge* and *label_preservation*
-measure refined sets; *select* watches checkpoints; *gallery* draws pictures.
+measure refined sets; *select* watches checkpoints; *gallery* draws pictures. *sample* and *refine_files* are those of
+``bench refine``, beside its plan.
 
 A kind is a module with four names; :data:`KINDS` lists them:
 
@@ -41,11 +42,14 @@ from bench.run.jobs import (
 from bench.run.jobs import (
     draw_gallery as gallery,
 )
+from bench.run.refine_folder import refine_files, sample
 
 KINDS: dict[str, ModuleType] = {
     "prepare": prepare,
     "fit": fit,
     "refine": refine,
+    "sample": sample,
+    "refine_files": refine_files,
     "train": train,
     "adapt": adapt,
     "score": score,
@@ -57,5 +61,5 @@ KINDS: dict[str, ModuleType] = {
     "gallery": gallery,
 }
 
-WORK = frozenset(KINDS) - {"prepare"}
+WORK = frozenset(KINDS) - {"prepare", "sample"}
 """Kinds whose time is the benchmark's subject; all other wall time is the harness's own."""

@@ -23,6 +23,9 @@ from bench.run.seeds import seed_from
 CROP_PX = {"light": 96, "standard": 384, "paper": 512}
 N_CROPS = {"light": 300, "standard": 1_500, "paper": 6_000}
 """Of each domain. Networks of the budgets standard and paper cut crops of 256 from these at random."""
+LARGE, SMALL = 0.95, 0.1
+"""Of the images in order of size: where the one stands whose size whole images get, and up to where they are too small
+to cut crops from. A single huge image, or a thumbnail, does not decide."""
 WHOLE_BYTES = 2 * 2**30
 """Of whole images of each domain: what is learned from them is a mean or a few spectra."""
 
@@ -33,24 +36,32 @@ def fit_sets(
     """``source_train`` and ``target_train`` of a fit: crops for networks, whole images for others.
 
     Photographs are scaled so that their longer side is the source's median longer side; nothing is scaled up to fill a
-    crop: crops are as small as the smallest image of either side demands.
+    crop: crops are as small as all but the smallest tenth of the images of either side demand, and that tenth is left
+    out. Where the source's images have several sizes, whole images are brought to one of the largest of them.
     """
     sizes = [source.size(i) for i in _spread(source.n_images)]
     width, height = (int(side) for side in np.median(sizes, axis=0))
-    size = max(set(sizes), key=sizes.count) if not networks else (width, height)
     if not networks:
+        size = sorted(sizes, key=lambda size: (min(size), max(size)))[int(LARGE * (len(sizes) - 1))]
         n_most = max(1, WHOLE_BYTES // (3 * size[0] * size[1]))
         return {
             "source_train": _whole(source, ("image", *reads), size, n_most),
             "target_train": _whole(target, ("image",), size, n_most),
         }
     scaled = _scaled(target, max(width, height))
-    smallest = min(min(side.size(i)) for side in (source, scaled) for i in range(side.n_images))
-    crop = min(CROP_PX[budget], smallest)
+    of_source, of_target = _shorter_sides(source), _shorter_sides(scaled)
+    crop = min(CROP_PX[budget], *(int(np.quantile(px, SMALL, method="lower")) for px in (of_source, of_target)))
+    large_source, large_target = (
+        listing.select(np.flatnonzero(px >= crop)) for listing, px in ((source, of_source), (scaled, of_target))
+    )
     return {
-        "source_train": _crops(source, ("image", *reads), crop, N_CROPS[budget]),
-        "target_train": _crops(scaled, ("image",), crop, N_CROPS[budget]),
+        "source_train": _crops(large_source, ("image", *reads), crop, N_CROPS[budget]),
+        "target_train": _crops(large_target, ("image",), crop, N_CROPS[budget]),
     }
+
+
+def _shorter_sides(listing: Listing) -> np.ndarray:
+    return np.array([min(listing.size(i)) for i in range(listing.n_images)])
 
 
 def _spread(n_images: int, n: int = 64) -> list[int]:
@@ -70,11 +81,16 @@ def _crops(listing: Listing, names: tuple[str, ...], side: int, n_crops: int) ->
     def cut(name: str, i: int) -> np.ndarray:
         image, turn = images[i // each], i % each
         array = listing.pixels[name](image)
-        random = np.random.default_rng(seed_from("crop", Path(listing.names[image]).name, turn))
+        random = np.random.default_rng(seed_from("crop", _utf8(Path(listing.names[image]).name), turn))
         top, left = (int(random.integers(room + 1)) for room in (array.shape[0] - side, array.shape[1] - side))
         return array[top : top + side, left : left + side]
 
     return _decoded(names, len(images) * each, (side, side), cut)
+
+
+def _utf8(name: str) -> str:
+    """A file's name as text that can be hashed: bytes that are no UTF-8 are written out."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _decoded(names: tuple[str, ...], n_rows: int, size: Size, read: Callable[[str, int], np.ndarray]) -> ImageSet:

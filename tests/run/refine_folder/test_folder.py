@@ -4,28 +4,16 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 import own_folders as folders
 from bench.api import UserError
 from bench.api.errors import DataError
 from bench.data.formats import Options, recognise
-from bench.plugins.registry import Registry
-from bench.run.refine_folder.folder import MANIFEST, Request, refine_folder, tiles
-from bench.run.store import Store
-from toy_runs import TOYS
-
-REGISTRY = Registry([TOYS])
-
-
-def refined(root, refiner="darker:factor=0.5", size=None, out="out"):
-    request = Request(refiner, root / "source", root / "target", root / out, "light", size)
-    return refine_folder(request, REGISTRY, Store(root / "store"), torch.device("cpu"), lambda *_: None)
-
-
-def content(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+from bench.run.refine_folder.identity import MANIFEST
+from bench.run.refine_folder.plan import Request, plan_refinement
+from bench.run.refine_folder.refine_files import tiles
+from toy_runs import REGISTRY, content, refined
 
 
 @pytest.fixture
@@ -88,7 +76,7 @@ def test_another_refinement_is_not_mixed_in(target):
     with pytest.raises(UserError, match=r"holds another refinement: refiner was 'darker:factor=0.5' and is 'same'"):
         refined(target, "same")
     folders.save(folders.picture(5), target / "target" / "new.jpg")
-    with pytest.raises(UserError, match="holds another refinement: target was"):
+    with pytest.raises(UserError, match="holds another refinement: the target folder has changed"):
         refined(target)
 
 
@@ -125,8 +113,8 @@ def test_networks_are_fitted_on_crops_and_refine_native_pixels(target):
 
 
 def test_large_images_are_refined_in_tiles_without_seams(target, monkeypatch):
-    monkeypatch.setattr("bench.run.refine_folder.folder.TILE_PX", 64)
-    monkeypatch.setattr("bench.run.refine_folder.folder.OVERLAP_PX", 16)
+    monkeypatch.setattr("bench.run.refine_folder.refine_files.TILE_PX", 64)
+    monkeypatch.setattr("bench.run.refine_folder.refine_files.OVERLAP_PX", 16)
     folders.save(folders.picture(1, (200, 150)), target / "source" / "a.png")
     refined(target, "tinted")
     new = np.asarray(Image.open(target / "out" / "a.png")).astype(int)
@@ -168,6 +156,7 @@ def test_a_broken_image_is_named(target):
     (target / "source" / "JPEGImages" / "001.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"001\.png is empty"):
         refined(target)
+    assert not (target / "out").exists()
 
 
 def test_the_targets_labels_are_not_looked_at(target):
@@ -193,10 +182,4 @@ def test_a_phones_double_picture_stays_a_good_jpeg(target):
 def test_one_folder_is_no_pair(target):
     folders.write_voc(target / "source", 3)
     with pytest.raises(DataError, match=r"--source .* and --target .* are one folder"):
-        refine_folder(
-            Request("darker", target / "source", target / "source", target / "out"),
-            REGISTRY,
-            Store(target / "store"),
-            torch.device("cpu"),
-            lambda *_: None,
-        )
+        plan_refinement(Request("darker", target / "source", target / "source", target / "out"), REGISTRY)
