@@ -56,7 +56,7 @@ def publish(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to publish, as results/quick.")],
     with_failures: Annotated[bool, typer.Option("--with-failures", help="Publish failed cells as failed.")] = False,
 ) -> None:
-    """Pack a finished run into a folder of few files, to be committed."""
+    """Pack a finished run into few files, to be committed."""
     from bench.report.publish import publish as pack
 
     pack(run, out, with_failures)

@@ -39,10 +39,12 @@ def for_each(work: Callable[[int], None], n: int) -> None:
             work(i)
 
     if n <= lot or n_threads == 1:
-        return work_on(0)
+        for i in range(n):
+            work(i)
+        return
     with ThreadPoolExecutor(n_threads) as pool:
         list(pool.map(work_on, range(0, n, lot)))
-    return None
+    return
 
 
 def rows_of(

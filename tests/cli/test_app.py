@@ -50,7 +50,7 @@ def test_help_says_what_each_command_does_in_a_line_of_eighty_characters(cli, mo
     ("arguments", "message"),
     [
         (["plan", "gone.yaml"], "no suite file gone.yaml"),
-        (["report", "nowhere"], "no records in nowhere/records"),
+        (["report", "nowhere"], "no records in nowhere"),
         (["run", "smoke", "--out", str(TOYS)], "File exists"),
         (["run", "smoke", "--plugin", "gone.py"], "no file or folder gone.py"),
         (["run", "smoke", "--refiner", "histgram"], "no refiner 'histgram'; did you mean 'histogram'?"),

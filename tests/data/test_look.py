@@ -13,7 +13,7 @@ from bench.data.look import look_at
     [
         (folders.write_yolo, ["YOLO, 8 images of 48×32", "  car: 6 boxes", "  2 images without box"]),
         (folders.write_masks, ["mask PNGs, 8 images", "  ignored: 0.6% of pixels (in 8 masks)"]),
-        (folders.write_depth, ["16-bit depth PNGs, 8 images", "median 3.13 m"]),
+        (folders.write_depth, ["depth maps, 8 images", "median 3.13 m"]),
         (folders.write_class_folders, ["class folders, 8 images", "  car: 4 images", "  traffic light: 4 images"]),
         (folders.write_photos, ["images, 8 images", "looked for"]),
     ],
@@ -45,7 +45,7 @@ def test_every_file_that_is_left_out_is_listed_with_the_reason(tmp_path):
     [
         ("detecton", "a.png", "mm", "did you mean 'detection'"),
         ("", "a.pdf", "mm", r"no picture can be written as 'a\.pdf'"),
-        ("", "a.png", "miles", "--depth-unit: found 'miles'"),
+        ("", "a.png", "miles", "--depth-unit: 'miles' is no unit of depth"),
     ],
 )
 def test_wrong_requests_are_one_line(tmp_path, task, out, unit, message):

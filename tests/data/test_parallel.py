@@ -49,3 +49,11 @@ def test_nothing_to_do_and_one_thing_to_do():
     for_each(done.append, 0)
     for_each(done.append, 1)
     assert done == [0]
+
+
+@pytest.mark.parametrize("n", [1, 5, 64, 300])
+def test_with_one_thread_every_row_is_read_in_the_thread_that_asks(monkeypatch, n):
+    monkeypatch.setattr(decoding, "_limit", 1)
+    done: list[tuple[int, int]] = []
+    for_each(lambda i: done.append((i, threading.get_ident())), n)
+    assert done == [(i, threading.get_ident()) for i in range(n)]

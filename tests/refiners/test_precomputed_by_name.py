@@ -107,7 +107,8 @@ def test_a_translation_that_is_missing_is_named_before_anything_runs(tmp_path, p
 
 def test_an_export_lists_the_file_and_size_of_each_row(tmp_path, pair):
     variant = f"own:task=detection,source={tmp_path / 'source'},target={tmp_path / 'target'}"
-    counts = export_pair(Registry(), variant, None, tmp_path / "png")
+    registry = Registry()
+    counts = export_pair(registry.pair(variant)[0], None, lambda name: registry.task(name)[0].fit, tmp_path / "png")
     with (tmp_path / "png" / "names.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == counts["source_train"] + counts["source_val"] == 8

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from own_folders import CLASSES, SIZE, boxes_of, save, scene
 
@@ -227,3 +228,24 @@ def write_yolo_polygons(root: Path, n: int) -> Path:
         (root / "labels" / f"{i:03d}.txt").write_text("\n".join(lines))
     (root / "classes.txt").write_text("\n".join(CLASSES))
     return root
+
+
+def write_depth_file(path: Path, values: np.ndarray, channel: str = "Z") -> Path:
+    """Floats in the format that the suffix says."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    match path.suffix:
+        case ".npy":
+            np.save(path, values)
+        case ".npz":
+            np.savez(path, depth=values)
+        case ".tif":
+            Image.fromarray(values.astype(np.float32)).save(path)
+        case ".pfm":
+            height, width = values.shape
+            path.write_bytes(f"Pf\n{width} {height}\n-1.0\n".encode() + values[::-1].astype("<f4").tobytes())
+        case ".exr":
+            import OpenEXR
+
+            header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+            OpenEXR.File(header, {channel: np.ascontiguousarray(values)}).write(str(path))
+    return path

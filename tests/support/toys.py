@@ -112,7 +112,7 @@ class Tinted(Darker):
     tiles = True
 
     def fit(self, source, target, budget, context):
-        if budget.train_steps < 1000:
+        if budget.fit_steps is not None:
             raise RuntimeError("a fit of full length was expected, and the budget is a smoke run's")
         for images in (source, target):
             _, height, width, _ = images.columns["image"].array.shape

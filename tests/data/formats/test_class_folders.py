@@ -123,7 +123,7 @@ def test_where_labels_are_not_found_it_is_said_what_was_looked_for(tmp_path, tas
     expected = {
         "classification": "no class folders: the images lie in no class folders (IMG_0000.jpg",
         "detection": "looked for BOP, COCO, Pascal VOC, YOLO",
-        "segmentation": "looked for mask PNGs",
+        "segmentation": "mask PNGs, COCO, LabelMe",
     }
     assert expected[task] in line
 

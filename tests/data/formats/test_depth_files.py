@@ -1,10 +1,7 @@
 """Depth in every kind of file and unit, as metres."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from PIL import Image
 
 import own_folders as folders
 import tool_folders as tools
@@ -15,32 +12,11 @@ from bench.data.formats import Options, recognise
 from bench.data.own.pair import OwnPair
 
 
-def write_depth_file(path: Path, values: np.ndarray, channel: str = "Z") -> Path:
-    """Floats in the format that the suffix says."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    match path.suffix:
-        case ".npy":
-            np.save(path, values)
-        case ".npz":
-            np.savez(path, depth=values)
-        case ".tif":
-            Image.fromarray(values.astype(np.float32)).save(path)
-        case ".pfm":
-            height, width = values.shape
-            path.write_bytes(f"Pf\n{width} {height}\n-1.0\n".encode() + values[::-1].astype("<f4").tobytes())
-        case ".exr":
-            import OpenEXR
-
-            header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
-            OpenEXR.File(header, {channel: np.ascontiguousarray(values)}).write(str(path))
-    return path
-
-
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".tif", ".pfm", ".exr"])
 def test_floats_are_metres_unless_a_unit_is_stated(tmp_path, suffix):
     for i in range(3):
         folders.save(folders.scene(i), tmp_path / "rgb" / f"{i}.png")
-        write_depth_file(tmp_path / "depth" / f"{i}{suffix}", tools.metres(i))
+        tools.write_depth_file(tmp_path / "depth" / f"{i}{suffix}", tools.metres(i))
     listing = recognise(tmp_path, Options("depth"))
     assert "floats are taken for metres (--depth-unit)" in listing.notes
     depth_m = listing.pixels["depth_m"](2)
@@ -52,7 +28,7 @@ def test_floats_are_metres_unless_a_unit_is_stated(tmp_path, suffix):
 
 @pytest.mark.parametrize("channel", ["Z", "V", "Y", "R", "Depth.Z", "ViewLayer.Depth.Z"])
 def test_the_channel_of_an_exr_is_found_whatever_its_layer(tmp_path, channel):
-    path = write_depth_file(tmp_path / "a.exr", tools.metres(0), channel)
+    path = tools.write_depth_file(tmp_path / "a.exr", tools.metres(0), channel)
     np.testing.assert_array_equal(read_float_depth(path)[1:], tools.metres(0)[1:])
 
 
@@ -60,11 +36,11 @@ def test_the_channel_of_an_exr_is_found_whatever_its_layer(tmp_path, channel):
 def test_the_background_of_renderers_is_unknown(tmp_path, dtype):
     values = np.full((4, 5), 2.5, dtype)
     values[0, 0], values[0, 1], values[0, 2], values[0, 3] = 65504, np.inf, np.nan, -1
-    depth_m = read_float_depth(write_depth_file(tmp_path / "a.exr", values))
+    depth_m = read_float_depth(tools.write_depth_file(tmp_path / "a.exr", values))
     assert depth_m[0].tolist() == [0, 0, 0, 0, 2.5]
     blender = values.astype(np.float32)
     blender[1] = 1e10
-    assert (read_float_depth(write_depth_file(tmp_path / "b.exr", blender))[1] == 0).all()
+    assert (read_float_depth(tools.write_depth_file(tmp_path / "b.exr", blender))[1] == 0).all()
 
 
 @pytest.mark.parametrize(
@@ -124,7 +100,7 @@ def test_carlas_three_bytes_are_metres(tmp_path, depth_m, alpha):
 def test_floats_win_over_previews_of_the_same_name(tmp_path):
     for i in range(2):
         folders.save(folders.scene(i), tmp_path / "rgb" / f"{i}.png")
-        write_depth_file(tmp_path / "depth" / f"{i}.exr", tools.metres(i))
+        tools.write_depth_file(tmp_path / "depth" / f"{i}.exr", tools.metres(i))
         folders.save(np.full(folders.SIZE[::-1], 90, np.uint8), tmp_path / "depth" / f"{i}.png")
     listing = recognise(tmp_path, Options("depth"))
     assert listing.notes[0] == "2 pictures of depth left out: there are float maps of the same names"
@@ -164,7 +140,7 @@ def test_arrays_that_are_no_depth_are_refused(tmp_path, array, message):
 def test_two_folders_may_have_two_kinds_and_units(tmp_path):
     for i in range(4):
         folders.save(folders.scene(i), tmp_path / "source" / "rgb" / f"{i}.png")
-        write_depth_file(tmp_path / "source" / "depth" / f"{i}.exr", tools.metres(i))
+        tools.write_depth_file(tmp_path / "source" / "depth" / f"{i}.exr", tools.metres(i))
         folders.save(folders.scene(i, 5), tmp_path / "target" / "rgb" / f"{i}.png")
         steps = (np.nan_to_num(tools.metres(i), posinf=0) * 5000).astype(np.uint16)
         folders.save(steps, tmp_path / "target" / "depth" / f"{i}.png")

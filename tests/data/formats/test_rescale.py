@@ -92,7 +92,7 @@ def test_masks_follow_a_new_size(tmp_path, write):
 
 @pytest.mark.parametrize("suffix", [".npy", ".pfm", ".exr", ".npz"])
 def test_depth_of_floats_follows_a_new_size(tmp_path, suffix):
-    from test_depth_files import write_depth_file
+    from tool_folders import write_depth_file
 
     for i in range(2):
         folders.save(folders.scene(i), tmp_path / "source" / "rgb" / f"{i}.png")
