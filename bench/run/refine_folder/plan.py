@@ -32,6 +32,8 @@ from bench.suites.resolve import ResolvedSuite
 
 TRAIN_STEPS, BATCH = {"light": 500, "standard": 10_000, "paper": 500_000}, 16
 """For refiners that read them; nothing is trained here."""
+FIT_STEPS: int | None = None
+"""Caps fits in tests."""
 BLOCK_IMAGES, BLOCK_PIXELS = 32, 32_000_000
 """Of the images of one job, at most: what is lost when a run is killed."""
 
@@ -163,7 +165,7 @@ def _plan(
         ),
         {},
     )
-    budget = Budget(name=request.budget, train_steps=TRAIN_STEPS[request.budget], batch_size=BATCH)
+    budget = Budget(name=request.budget, train_steps=TRAIN_STEPS[request.budget], batch_size=BATCH, fit_steps=FIT_STEPS)
     fit_spec = fit.Spec(refiner=described, seed=seed, budget=budget, reads=reads, light_seconds=refiner.fit_seconds)
     fitted = add("fit", f"fit {request.refiner}", fit_spec, {"source": sampled, "target": sampled})
     each = max(1, min(BLOCK_IMAGES, BLOCK_PIXELS // max(1, pixels)))

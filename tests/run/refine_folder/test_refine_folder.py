@@ -221,7 +221,7 @@ def test_sources_of_several_sizes(tmp_path, refiner, target_size):
 
 @pytest.mark.parametrize("refiner", ["cyclegan", "cut", "simgan", "genesis_rt"])
 def test_networks_on_several_sizes(tmp_path, refiner, monkeypatch):
-    monkeypatch.setattr("bench.run.refine_folder.plan.NO_SMOKE_RUN", 2)
+    monkeypatch.setattr("bench.run.refine_folder.plan.FIT_STEPS", 2)
     for i, size in enumerate([(96, 64), (64, 80), (72, 72)]):
         folders.save(folders.picture(i, size), tmp_path / "source" / f"{i}.png")
         folders.save(folders.picture(10 + i, size[::-1], (0.5, 0.7, 1)), tmp_path / "target" / f"{i}.jpg")
