@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from bench.api import UserError
 from bench.plugins.registry import Registry
-from bench.results.record import SCHEMA, Record
+from bench.results.record import SCHEMA, Record, read_record, record_files
 from bench.run.plan import make_plan
 from bench.run.plan.graph import Job, Plan, PlannedCell
 from bench.suites.load import Suite, load_suite
@@ -75,18 +73,15 @@ def read_results(folder: Path, registry: Registry) -> Results:
     ------
     UserError: no such folder, or no record in it.
     """
-    paths = sorted((folder / "records").glob("*.json"))
+    paths = record_files(folder / "records")
     if not paths:
         raise UserError(f"no records in {folder / 'records'}: name a results folder, such as results/local/quick")
     records, findings = {}, []
     for path in paths:
         try:
-            record = Record.model_validate_json(path.read_bytes())
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the file"
-            what = f"is not a record of schema {SCHEMA}: {where}: {' '.join(first['msg'].split())}"
-            findings.append(Finding(f"records/{path.name}", what, f"delete it and {RUN_AGAIN}"))
+            record = read_record(path)
+        except ValueError as error:
+            findings.append(Finding(f"records/{path.name}", str(error), f"delete it and {RUN_AGAIN}"))
             continue
         records[path.name] = record
         if record.schema_version != SCHEMA:

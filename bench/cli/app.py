@@ -7,6 +7,7 @@ line on stderr and exit code 2, whether the command finds it or Typer does.
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from typing import Any, NoReturn
 
@@ -19,6 +20,7 @@ from bench.cli import refine as folders
 from bench.cli import report as results
 from bench.cli import run as runs
 from bench.cli.options import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_USER
+from bench.plain_text import without_controls
 
 app = typer.Typer(
     help="Does refining my synthetic training images help my model on real ones?",
@@ -47,6 +49,11 @@ def main() -> None:
         _refuse(str(error))
     except typer.Abort:
         sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:  # `| head`: who reads has enough; nothing is wrong
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the last flush at exit goes there
+        sys.exit(0)
+    except RecursionError:
+        _refuse("a file is nested too deeply to be read")
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         if not full and error.errno not in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT):
@@ -56,7 +63,7 @@ def main() -> None:
 
 
 def _refuse(message: str) -> NoReturn:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {without_controls(message)}", file=sys.stderr)
     sys.exit(EXIT_USER)
 
 

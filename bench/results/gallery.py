@@ -18,7 +18,9 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from bench.api import UserError
+from bench.plain_text import name_part
 from bench.results.files import Strict, write_atomically
+from bench.results.record import first_problem, read_bounded, record_files
 
 SCHEMA = 1
 FOLDER = "gallery"
@@ -74,8 +76,8 @@ def may_show(results: Path, redistributable: bool) -> bool:
 def stem(of: Shown) -> str:
     """Start of the names of a gallery's files: readable, and unique by a hash of all fields."""
     words = [of.pair, of.task, of.model, of.recipe, of.refiner]
-    readable = "-".join("".join(c if c.isalnum() or c in "@.=_" else "_" for c in word) for word in words if word)
-    return f"{readable[:100]}-{hashlib.sha256(json.dumps(of.model_dump(), sort_keys=True).encode()).hexdigest()[:10]}"
+    readable = name_part("-".join(word.replace("-", "_") for word in words if word), 100)
+    return f"{readable}-{hashlib.sha256(json.dumps(of.model_dump(), sort_keys=True).encode()).hexdigest()[:10]}"
 
 
 def file_names(of: Shown) -> tuple[str, ...]:
@@ -99,14 +101,13 @@ def read_galleries(results: Path) -> list[Gallery]:
     UserError: a file that is not an index of this schema (named).
     """
     found = []
-    for path in sorted((results / FOLDER).glob("*.json")):
+    for path in record_files(results / FOLDER):
         try:
-            found.append(Gallery.model_validate_json(path.read_bytes()))
+            found.append(Gallery.model_validate_json(read_bounded(path)))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the file"
             raise UserError(
-                f"{path} is not a gallery of schema {SCHEMA}: {where}: {first['msg']}; delete it and run the suite "
-                "again"
+                f"{path} is not a gallery of schema {SCHEMA}: {first_problem(error)}; delete it and run the suite again"
             ) from None
+        except ValueError as error:
+            raise UserError(f"{path} {error}; delete it and run the suite again") from None
     return found

@@ -15,8 +15,9 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from bench.api import UserError
+from bench.plain_text import name_part
 from bench.results.files import Strict, write_atomically
-from bench.results.record import Array
+from bench.results.record import Array, first_problem, read_bounded, record_files
 
 SCHEMA = 1
 FOLDER = "measures"
@@ -110,9 +111,9 @@ class Measurement(Strict):
 def file_name(kind: Kind, of: Subject) -> str:
     """Readable, and unique by a hash of all fields."""
     words = [kind, of.pair, of.task, of.model, of.recipe, of.refiner]
-    readable = "-".join("".join(c if c.isalnum() or c in "@.=_" else "_" for c in word) for word in words)
+    readable = name_part("-".join(word.replace("-", "_") for word in words))
     digest = hashlib.sha256(json.dumps([kind, of.model_dump()], sort_keys=True).encode()).hexdigest()[:10]
-    return f"{readable[:120]}-r{of.refiner_seed}-{digest}.json"
+    return f"{readable}-r{of.refiner_seed}-{digest}.json"
 
 
 def write_measurement(results: Path, measurement: Measurement) -> Path:
@@ -130,14 +131,13 @@ def read_measurement(path: Path) -> Measurement:
     UserError: it is not a measurement of this schema.
     """
     try:
-        return Measurement.model_validate_json(path.read_bytes())
+        return Measurement.model_validate_json(read_bounded(path))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise UserError(
-            f"{path} is not a measurement of schema {SCHEMA}: {where}: {first['msg']}; delete it and run the suite "
-            "again"
+            f"{path} is not a measurement of schema {SCHEMA}: {first_problem(error)}; delete it and run the suite again"
         ) from None
+    except ValueError as error:
+        raise UserError(f"{path} {error}; delete it and run the suite again") from None
 
 
 def read_measurements(results: Path) -> list[Measurement]:
@@ -147,4 +147,4 @@ def read_measurements(results: Path) -> list[Measurement]:
     ------
     UserError: a file that is not a measurement of this schema (named).
     """
-    return [read_measurement(path) for path in sorted((results / FOLDER).glob("*.json"))]
+    return [read_measurement(path) for path in record_files(results / FOLDER)]

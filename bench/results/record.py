@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import zlib
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +19,8 @@ import numpy as np
 from pydantic import ValidationError
 
 from bench.api import UserError
+from bench.bounds import ARRAY_BYTES, RECORD_BYTES
+from bench.plain_text import name_part, without_controls
 from bench.results.cost import Cost
 from bench.results.files import Strict, write_atomically
 
@@ -47,9 +50,9 @@ class Cell(Strict):
         """File name of the record: readable, and unique by a hash of all fields."""
         text = json.dumps(self.model_dump(), sort_keys=True)
         words = [self.pair, self.task, self.model, self.recipe, self.arm, self.refiner]
-        readable = "-".join("".join(c if c.isalnum() or c in "@.=_" else "_" for c in w) for w in words if w)
+        readable = name_part("-".join(word.replace("-", "_") for word in words if word))
         digest = hashlib.sha256(text.encode()).hexdigest()[:10]
-        return f"{readable[:120]}-r{self.refiner_seed}-s{self.task_seed}-{digest}"
+        return f"{readable}-r{self.refiner_seed}-s{self.task_seed}-{digest}"
 
 
 class MetricInfo(Strict):
@@ -76,9 +79,32 @@ class Array(Strict):
         return cls(dtype=array.dtype.str, shape=array.shape, zlib64=data)
 
     def unpack(self) -> np.ndarray:
-        """The array; raises ``ValueError`` where bytes and shape do not fit."""
-        raw = zlib.decompress(base64.b64decode(self.zlib64))
-        return np.frombuffer(raw, np.dtype(self.dtype)).reshape(self.shape)
+        """The array; unpacks no more bytes than dtype and shape state.
+
+        Raises
+        ------
+        ValueError: no numbers or text, more than :data:`bench.bounds.ARRAY_BYTES`, or bytes that do not fit the shape.
+        """
+        try:
+            dtype = np.dtype(self.dtype)
+        except (TypeError, SyntaxError) as error:
+            raise ValueError(f"no dtype {self.dtype[:40]!r}") from error
+        if dtype.kind not in "biufU":
+            raise ValueError(f"dtype {self.dtype[:40]!r} holds neither numbers nor text")
+        if min(self.shape, default=0) < 0:
+            raise ValueError(f"a negative length in its shape {self.shape}")
+        n_bytes = math.prod(self.shape) * dtype.itemsize
+        if n_bytes > ARRAY_BYTES:
+            raise ValueError(f"{n_bytes / 1e6:.0f} MB, more than {ARRAY_BYTES / 1e6:.0f} MB")
+        unpacker = zlib.decompressobj()
+        try:
+            raw = unpacker.decompress(base64.b64decode(self.zlib64), n_bytes + 1)
+        except zlib.error as error:
+            raise ValueError(str(error)) from error
+        if len(raw) != n_bytes:
+            found = f"more than {n_bytes}" if len(raw) > n_bytes else str(len(raw))
+            raise ValueError(f"{found} bytes, where dtype and shape ask for {n_bytes}")
+        return np.frombuffer(raw, dtype).reshape(self.shape)
 
 
 class Checkpoint(Strict):
@@ -168,7 +194,7 @@ def read_records(folder: Path) -> list[Record]:
     ------
     UserError: no such folder, no record in it, or a file that is not a record of this schema (named).
     """
-    paths = sorted(folder.glob("*.json"))
+    paths = record_files(folder)
     if not paths:
         raise UserError(
             f"no records in {folder}: run `python -m bench run` first, or name a results folder that has them"
@@ -176,11 +202,72 @@ def read_records(folder: Path) -> list[Record]:
     records = []
     for path in paths:
         try:
-            records.append(Record.model_validate_json(path.read_bytes()))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise UserError(
-                f"{path} is not a record of schema {SCHEMA}: {where}: {first['msg']}; delete it and run the suite again"
-            ) from None
+            records.append(read_record(path))
+        except ValueError as error:
+            raise UserError(f"{path} {error}; delete it and run the suite again") from None
     return records
+
+
+def record_files(folder: Path) -> list[Path]:
+    """The files of a results folder that are called ``*.json``, sorted; folders and special files are not ours."""
+    return [path for path in sorted(folder.glob("*.json")) if path.is_file()]
+
+
+def read_record(path: Path) -> Record:
+    """One record, each of whose values a report can compute with.
+
+    Raises
+    ------
+    ValueError: it is no such record; the message goes on after the file's name.
+    """
+    try:
+        record = Record.model_validate_json(read_bounded(path))
+    except ValidationError as error:
+        raise ValueError(f"is not a record of schema {SCHEMA}: {first_problem(error)}") from None
+    if problem := _problem(record):
+        raise ValueError(f"is a record that cannot be used: {problem}")
+    return record
+
+
+def first_problem(error: ValidationError) -> str:
+    """Where a validation failed first and why, on one line."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part)[:80] for part in first["loc"]) or "the file"
+    return without_controls(f"{where}: {' '.join(first['msg'].split())}")
+
+
+def read_bounded(path: Path) -> bytes:
+    """The content of a file of a results folder.
+
+    Raises
+    ------
+    ValueError: it is larger than :data:`bench.bounds.RECORD_BYTES`; the message goes on after the file's name.
+    """
+    with path.open("rb") as file:
+        content = file.read(RECORD_BYTES + 1)
+    if len(content) > RECORD_BYTES:
+        raise ValueError(f"is larger than {RECORD_BYTES / 1e6:.0f} MB")
+    return content
+
+
+def _problem(record: Record) -> str:
+    """What a report could not compute with; empty where there is nothing."""
+    for name, value in record.cost.model_dump().items():
+        if value is not None and not (math.isfinite(value) and value >= 0):
+            return f"cost.{name} is {value}; expected a finite number, 0 or more"
+    for name in ("steps", "batch_size"):
+        value = record.training.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+            return f"training.{name} is {str(value)[:40]!r}; expected a whole number, 0 or more"
+    for number, checkpoint in enumerate(record.selection.checkpoints if record.selection else ()):
+        for name, value in checkpoint.model_dump().items():
+            if value is not None and not math.isfinite(value):
+                return f"selection.checkpoints.{number}.{name} is {value}; expected a finite number"
+    if record.contributions is not None:
+        try:
+            contributions = record.contributions.unpack()
+        except ValueError as error:
+            return f"contributions are unreadable ({error})"
+        if contributions.dtype.kind not in "biuf":
+            return f"contributions are of dtype {record.contributions.dtype}; expected numbers"
+    return ""

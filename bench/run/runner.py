@@ -7,11 +7,13 @@ record is written as soon as the last job of its cell ends, a product as soon as
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from bench.api import UserError
 from bench.results.record import Record, write_record
 from bench.run import timings
 from bench.run.executors import Busy, Done, Executor, Failed, Progress, WorkOrder
@@ -21,6 +23,8 @@ from bench.run.plan.graph import Job, Plan, PlannedCell
 from bench.run.record import failed_record, record_of
 from bench.run.store import DiskFull, Entry, Store, digest_of
 
+OURS = re.compile(r".+-[0-9a-f]{10}(?:-[a-z]+\.webp|\.json)")
+"""Names of the files that runs write for a cell or a product; all others in a results folder are the user's."""
 BUSY_SECONDS = 0.5
 POLL_SECONDS = 0.2
 
@@ -144,7 +148,11 @@ class Runner:
         expected |= {self.results / product.folder / file for product in self.plan.products for file in product.files}
         folders = [self.results / folder for folder in FOLDERS]
         for path in [*self.records.glob("*.json"), *(path for folder in folders for path in folder.glob("*"))]:
-            if path not in expected:
+            if path in expected and path.is_dir() and not path.is_symlink():
+                raise UserError(
+                    f"{path} is a folder, where a file of this run belongs; rename it, or use another --out"
+                )
+            if path not in expected and OURS.fullmatch(path.name) and path.is_file() and not path.is_symlink():
                 path.unlink()
 
     def _dispatch(self) -> bool:

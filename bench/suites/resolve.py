@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from bench.api import Budget, Described, LabelSpace, Limits, Pair, Refiner, Task, UserError
 from bench.api.names import canonical, nearest
+from bench.bounds import VIEWS
 from bench.plugins.registry import Registry
 from bench.suites.arms import Arm
 from bench.suites.load import Suite, TableEntry
@@ -165,6 +166,10 @@ def _resolve_table(entry: TableEntry, registry: Registry) -> ResolvedTable:
 
 def _resolve_refiner(variant: str, pair: Pair, registry: Registry) -> ResolvedRefiner:
     refiner, described = registry.refiner(variant)
+    if type(refiner.views) is not int or not 1 <= refiner.views <= VIEWS:
+        raise UserError(
+            f"refiner {variant!r} has views {str(refiner.views)[:40]!r}; expected a whole number from 1 to {VIEWS}"
+        )
     missing = refiner.reads.required - pair.source_labels
     if missing:
         raise UserError(
