@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from bench.api import UserError
 from bench.plugins.registry import Registry
 from bench.results.documents import RECORDS, documents, has_records, is_published
-from bench.results.record import SCHEMA, Record
+from bench.results.record import SCHEMA, Record, parse_record
 from bench.run.plan import make_plan
 from bench.run.plan.graph import Job, Plan, PlannedCell
 from bench.suites.load import Suite, load_suite
@@ -81,12 +79,9 @@ def read_results(folder: Path, registry: Registry) -> Results:
     records, findings = {}, []
     for place, data in documents(folder, RECORDS):
         try:
-            record = Record.model_validate_json(data)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the file"
-            what = f"is not a record of schema {SCHEMA}: {where}: {' '.join(first['msg'].split())}"
-            findings.append(Finding(place, what, f"delete it and {RUN_AGAIN}"))
+            record = parse_record(data)
+        except ValueError as error:
+            findings.append(Finding(place, str(error), f"delete it and {RUN_AGAIN}"))
             continue
         name = f"{record.cell.id}.json" if is_published(folder) else Path(place).name
         records[name] = record

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import sys
 import traceback
 from typing import Any, NoReturn
@@ -16,6 +17,7 @@ import typer
 
 from bench.api import PluginError, UserError
 from bench.api.errors import DataError
+from bench.api.plain_text import without_controls
 from bench.cli import data, plugins
 from bench.cli import refine as folders
 from bench.cli import report as results
@@ -54,6 +56,11 @@ def main() -> None:
         if isinstance(error.__cause__, EOFError):  # click takes any for an end of the user's input
             raise error.__cause__ from None
         sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:  # `| head`: who reads has enough; nothing is wrong
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the last flush at exit goes there
+        sys.exit(0)
+    except RecursionError:
+        _refuse("a file is nested too deeply to be read")
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         if not full and error.errno not in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT):
@@ -81,7 +88,7 @@ def _fail(error: Exception) -> NoReturn:
 
 
 def _refuse(message: str) -> NoReturn:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {without_controls(message)}", file=sys.stderr)
     sys.exit(EXIT_USER)
 
 

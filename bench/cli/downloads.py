@@ -48,7 +48,9 @@ def bring(downloads: Iterable[Download], console: Console, to: Path | None, mirr
         folder = _shown(console, download, root, mirror)
         console.print(f"{folder}: {len(download.digests)} files, all verified.", markup=False, highlight=False)
     if root != data_root():
-        console.print(f"Runs look in {data_root()}: set REALGAIN_DATA={root} for them to find it.", highlight=False)
+        console.print(
+            f"Runs look in {data_root()}: set REALGAIN_DATA={root} for them to find it.", markup=False, highlight=False
+        )
 
 
 def offer(pairs: Iterable[Pair], console: Console) -> None:

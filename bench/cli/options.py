@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.api.plain_text import without_controls
+
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from bench.report import ReportPaths
     from bench.run.store import Store
 
 EXIT_INCOMPLETE, EXIT_USER, EXIT_INTERRUPTED = 1, 2, 130
@@ -41,6 +44,12 @@ def make_console() -> Console:
 
 def store_root(store: Path | None) -> Path:
     return store or Path(os.environ.get("REALGAIN_STORE", "results/local/store"))
+
+
+def print_paths(paths: ReportPaths, console: Console) -> None:
+    """Where a leaderboard was written; a path in brackets is a path and no markup."""
+    line = f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})"
+    console.print(without_controls(line), markup=False)
 
 
 def open_store(store: Path | None, console: Console) -> Store:

@@ -7,8 +7,17 @@ from typing import Annotated
 
 import typer
 
+from bench.api.plain_text import without_controls
 from bench.cli.failed import end_incomplete, end_with
-from bench.cli.options import EXIT_INCOMPLETE, PluginOption, StoreOption, make_console, one_thread_each, store_root
+from bench.cli.options import (
+    EXIT_INCOMPLETE,
+    PluginOption,
+    StoreOption,
+    make_console,
+    one_thread_each,
+    print_paths,
+    store_root,
+)
 
 app = typer.Typer()
 
@@ -44,7 +53,7 @@ def report(
 
         write_atomically(results / "leaderboard.tex", leaderboard_latex(paths.tables).encode())
     print_report(paths.tables, console)
-    console.print(f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})")
+    print_paths(paths, console)
     if paths.failures:
         suites = dict.fromkeys(record.suite for record in records)
         end_incomplete(console, paths.failures, " and ".join(f"`{run_command(suite)}`" for suite in suites), results)
@@ -83,9 +92,9 @@ def check(
     kept = Store(root) if root.is_dir() else None
     verdict = check_results(results, Registry(plugin or ()), kept, cells, draw, data)
     for finding in verdict.findings:
-        print(finding)
+        print(without_controls(str(finding)))
     for what in verdict.unchecked:
-        print(f"Not checked: {what}")
+        print(without_controls(f"Not checked: {what}"))
     n_found = len(verdict.findings)
     said = {0: "no objection", 1: "1 objection"}.get(n_found, f"{n_found} objections")
     print(f"{results}: {verdict.n_records} records, {len(verdict.rescored)} scored again; {said}.")

@@ -24,6 +24,7 @@ from bench.cli.options import (
     make_console,
     one_thread_each,
     open_store,
+    print_paths,
     store_root,
 )
 
@@ -123,14 +124,15 @@ def run(
         raise typer.Exit(EXIT_INCOMPLETE) from None
     finally:
         executor.close()
-    timings.save(kept.root, plan, outcome.made)
     if not plan.cells:
+        timings.save(kept.root, plan, outcome.made)
         _print_without_scores(console, plan, outcome, executor.n_workers, quiet, results)
         return
     paths = write_report(read_records(results), results, read_measurements(results))
+    timings.save(kept.root, plan, outcome.made)
     shown.make("the findings on the screen", lambda: print_findings(paths.tables, console), None)
     _print_summary(console, plan, outcome, executor.n_workers, quiet)
-    console.print(f"Leaderboard: {paths.markdown} (also {paths.html.name}, {paths.csv.name}, {paths.cells.name})")
+    print_paths(paths, console)
     failures = replace(paths.failures, found=(*paths.failures.found, *shown.failed))
     if failures or outcome.failures or not outcome.complete:
         end_incomplete(console, failures, "the same command again", results)
@@ -238,19 +240,21 @@ def _print_without_scores(
 def _refuse_foreign_records(results: Path, suite: Suite) -> None:
     """A run leaves in its results folder what it planned, and so must not be pointed at another suite's, nor at that of
     folders that are called alike and lie elsewhere."""
-    import yaml
-
+    from bench.suites.load import load_suite
     from bench.suites.own_folders import folders_of
 
     saved = results / "suite.yaml"
-    if not saved.is_file():
+    if not saved.exists() and not saved.is_symlink():
         return
-    before = yaml.safe_load(saved.read_text())
-    if before.get("name") != suite.name:
-        raise UserError(f"{results} holds the results of suite {before.get('name')!r}; name another folder with --out")
-    theirs, ours = (
-        folders_of(pairs) for pairs in ([t["pair"] for t in before.get("tables", ())], [t.pair for t in suite.tables])
-    )
+    try:
+        before = load_suite(str(saved))
+        theirs, ours = (folders_of([table.pair for table in one.tables]) for one in (before, suite))
+    except UserError as error:
+        raise UserError(
+            f"whose results {results} holds cannot be told ({error}); remove {saved}, or name another folder with --out"
+        ) from None
+    if before.name != suite.name:
+        raise UserError(f"{results} holds the results of suite {before.name!r}; name another folder with --out")
     if theirs != ours:
         raise UserError(
             f"{results} holds the results of {' and '.join(theirs)}, folders of the same names; name another folder "

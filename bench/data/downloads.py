@@ -15,6 +15,7 @@ it. Files are verified again when they are read (:class:`Files`), so that what a
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import lzma
 import os
@@ -26,11 +27,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any, cast
 
 import filelock
 
 from bench.api import UserError
+from bench.api.bounds import ARCHIVE_FACTOR, ARCHIVE_HEADER_BYTES, ARCHIVE_SPARE_BYTES
 from bench.api.errors import DataError
 from bench.data.transfer import Progress, download_archive, silent
 
@@ -164,13 +166,14 @@ def _filled(partial: Path, final: Path) -> Iterator[Path]:
 
 def _source(download: Download, kept: Path, mirror: str | None, progress: Progress) -> Path:
     """A folder of files or an archive on this machine; one that has to be transferred becomes ``kept``."""
+    limit = ARCHIVE_SPARE_BYTES + ARCHIVE_FACTOR * download.n_bytes
     if mirror is None and not download.url:
         raise UserError(f"{download.name!r} is in no public archive: name the folder that holds it with --mirror")
     if mirror is None:
-        return download_archive(download.url, kept, progress)
+        return download_archive(download.url, kept, progress, limit)
     if mirror.startswith(("http://", "https://")):
         url = mirror if mirror.endswith((".tar.gz", ".tgz")) else f"{mirror.rstrip('/')}/{kept.name}"
-        return download_archive(url, kept, progress)
+        return download_archive(url, kept, progress, limit)
     place = Path(mirror)
     for archive in (place, place / kept.name):
         if archive.is_file():
@@ -198,7 +201,13 @@ def _unpack(download: Download, archive: Path, folder: Path, progress: Progress)
     remedy = "fetch again, or name another source with --mirror"
     missing = dict(download.digests)
     try:
-        with tarfile.open(archive, "r|gz") as members:
+        limit = ARCHIVE_SPARE_BYTES + ARCHIVE_FACTOR * download.n_bytes
+        with (
+            gzip.open(archive) as unpacked,
+            tarfile.open(
+                fileobj=cast("IO[bytes]", _Bounded(unpacked, limit)), mode="r|", tarinfo=_BoundedHeader
+            ) as members,
+        ):
             for member in members:
                 name = _taken(member, download, folder, archive)
                 if name is None or name not in missing:
@@ -209,12 +218,41 @@ def _unpack(download: Download, archive: Path, folder: Path, progress: Progress)
                 _check_digest(content, missing.pop(name), f"{name} in {archive}", remedy)
                 _write(folder / name, content)
                 progress("unpack", len(download.digests) - len(missing), len(download.digests))
-    except (tarfile.ReadError, EOFError, OSError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise DataError(f"{archive} is no whole .tar.gz archive ({error}): {remedy}") from None
     if missing:
         raise DataError(_missing(download, str(archive), list(missing)))
+
+
+class _Bounded:
+    """A stream that ends in an error after ``limit`` bytes: what an archive unpacks to is bounded before it is read."""
+
+    def __init__(self, stream: Any, limit: int) -> None:
+        self._stream, self._left, self._limit = stream, limit, limit
+
+    def read(self, n_bytes: int) -> bytes:
+        self._left -= n_bytes
+        if self._left < 0:
+            raise tarfile.ReadError(f"it unpacks to more than {self._limit / 1e6:.0f} MB")
+        return bytes(self._stream.read(n_bytes))
+
+
+class _BoundedHeader(tarfile.TarInfo):
+    """tarfile reads long names and pax headers whole, whatever size they state; here one of some kB at most."""
+
+    def _check(self) -> None:
+        if self.size > ARCHIVE_HEADER_BYTES:
+            raise tarfile.ReadError(f"a header of {self.size / 1e6:.1f} MB")
+
+    def _proc_gnulong(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        self._check()
+        return super()._proc_gnulong(archive)  # type: ignore[misc]
+
+    def _proc_pax(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        self._check()
+        return super()._proc_pax(archive)  # type: ignore[misc]
 
 
 def _taken(member: tarfile.TarInfo, download: Download, folder: Path, archive: Path) -> str | None:

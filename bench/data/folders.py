@@ -70,7 +70,7 @@ def _gather(root: Path, folder: Path, above: tuple[tuple[int, int], ...], found:
                 raise DataError(f"{path} is a link that leads to itself; remove the link")
             if entry.is_dir():
                 _gather(root, path, (*above, here), found)
-            else:
+            elif entry.is_file() or entry.is_symlink():  # pipes, sockets and devices are no data; a dead link is named
                 found.append(path.relative_to(root))
 
 

@@ -35,10 +35,14 @@ def opened(path: Path, content: bytes | None = None) -> Iterator[ImageFile.Image
     DataError: missing, empty, truncated or no image at all.
     """
     if path.suffix.lower() in (".heic", ".heif"):
-        import pillow_heif
-
+        try:
+            import pillow_heif
+        except ImportError:
+            raise DataError(f"{path} is HEIC; install its reader: pip install 'realgain[heic]'") from None
         pillow_heif.register_heif_opener()
     try:
+        if content is None and path.exists() and not path.is_file():
+            raise DataError(f"{path} is no plain file (a folder, pipe or device); remove it, or write the image there")
         with Image.open(path if content is None else io.BytesIO(content)) as image:
             yield image
     except (DataError, PermissionError):

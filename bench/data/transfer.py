@@ -31,8 +31,10 @@ def silent(stage: str, done: int, total: int) -> None:
     """Shows nothing."""
 
 
-def download_archive(url: str, path: Path, progress: Progress) -> Path:
+def download_archive(url: str, path: Path, progress: Progress, limit: int) -> Path:
     """Bring a ``.tar.gz`` to ``path``, which is returned; one that is there already is not brought again.
+
+    A file of more than ``limit`` bytes is refused, and nothing of it is kept.
 
     Raises
     ------
@@ -44,7 +46,12 @@ def download_archive(url: str, path: Path, progress: Progress) -> Path:
     part = path.with_name(f"{path.name}.part")
 
     def downloader(address: str, output: Any, _: Any) -> None:
-        _transfer(address, part, progress)
+        try:
+            _transfer(address, part, progress, limit)
+        except _TooLong as error:
+            part.unlink(missing_ok=True)
+            _tag_file(part).unlink(missing_ok=True)
+            raise DataError(str(error)) from None
         part.replace(output)
         _tag_file(part).unlink(missing_ok=True)
 
@@ -52,7 +59,11 @@ def download_archive(url: str, path: Path, progress: Progress) -> Path:
     return path
 
 
-def _transfer(url: str, part: Path, progress: Progress) -> None:
+class _TooLong(Exception):
+    """More bytes than the set can have."""
+
+
+def _transfer(url: str, part: Path, progress: Progress, limit: int) -> None:
     """All of ``url`` in ``part``, going on from what it holds."""
     import requests
 
@@ -60,7 +71,7 @@ def _transfer(url: str, part: Path, progress: Progress) -> None:
     while idle < ATTEMPTS:
         before = _size(part)
         try:
-            _append(url, part, progress)
+            _append(url, part, progress, limit)
         except requests.RequestException as error:
             why = type(error).__name__
             idle = 0 if _size(part) > before else idle + 1
@@ -73,7 +84,7 @@ def _transfer(url: str, part: Path, progress: Progress) -> None:
     )
 
 
-def _append(url: str, part: Path, progress: Progress) -> None:
+def _append(url: str, part: Path, progress: Progress, limit: int) -> None:
     """One request: the rest of the file where the server can, all of it where it cannot."""
     import requests
 
@@ -98,14 +109,26 @@ def _append(url: str, part: Path, progress: Progress) -> None:
         if not resumed and not first.startswith(GZIP):  # before anything is written: the part is worth keeping
             raise DataError(_no_archive(url, answer.headers.get("Content-Type", "no type"), first))
         done = have if resumed else 0
-        total = done + int(answer.headers.get("Content-Length", -done))
+        stated = answer.headers.get("Content-Length", "")
+        total = done + int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 19 else 0
+        if total > limit:
+            raise _too_long(url, total, limit)
         if "ETag" in answer.headers and not answer.headers["ETag"].startswith("W/"):
             tag.write_text(answer.headers["ETag"])
         with part.open("ab" if resumed else "wb") as stream:
             for chunk in chain([first], chunks):
-                stream.write(chunk)
                 done += len(chunk)
+                if done > limit:
+                    raise _too_long(url, done, limit)
+                stream.write(chunk)
                 progress("transfer", done, total)
+
+
+def _too_long(url: str, n_bytes: int, limit: int) -> _TooLong:
+    return _TooLong(
+        f"{url}: {n_bytes / 1e6:.0f} MB or more, where the archive has {limit / 1e6:.0f} MB at most; nothing of it is "
+        "kept: name another source with --mirror DIR|URL"
+    )
 
 
 def _no_archive(url: str, kind: str, start: bytes) -> str:

@@ -3,6 +3,7 @@
 from bench.report.write import (
     SUITE_FILE,
     ReportPaths,
+    suite_of,
     tables_of,
     write_report,
 )
@@ -10,6 +11,7 @@ from bench.report.write import (
 __all__ = [
     "SUITE_FILE",
     "ReportPaths",
+    "suite_of",
     "tables_of",
     "write_report",
 ]

@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
 from bench.api import UserError
-from bench.report import SUITE_FILE, tables_of
+from bench.report import suite_of, tables_of
 from bench.report.headline import headline, summary, verdict
 from bench.report.markdown import code, escape, prose
 from bench.report.notes import run_command
@@ -61,8 +59,7 @@ def results_index(folder: Path) -> str:
 
 def _section(suite: Path) -> Iterator[str]:
     tables = tables_of(read_records(suite), read_measurements(suite))
-    asked = suite / SUITE_FILE
-    title = str(yaml.safe_load(asked.read_text()).get("title", "")) if asked.is_file() else ""
+    title, _ = suite_of(suite)
     yield f"## [{escape(suite.name)}]({suite.name}/leaderboard.md)"
     yield ""
     yield escape(f"{title}. {summary(tables)}." if title else f"{summary(tables)}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from bench.api.plain_text import without_controls
 from bench.report.answers import answers
 from bench.report.columns import NAME, Column, columns_of
 from bench.report.headline import headline
@@ -26,7 +27,7 @@ def leaderboard_markdown(tables: Sequence[Table], incomplete: Sequence[str] = ()
 
 def escape(text: str) -> str:
     """One line of text in which nothing means anything to Markdown, or to HTML inside it."""
-    text = re.sub(r"\s+", " ", text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = re.sub(r"\s+", " ", without_controls(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"[\\`*|~$]|(?<![^\W_])_|_(?![^\W_])|\](?=[(\[])", r"\\\g<0>", text)
 
 

@@ -115,20 +115,34 @@ def write_report(
     return ReportPaths(markdown, csv, cells, html, tables, failures())
 
 
-def _extras(tables: Sequence[Table], frame: pd.DataFrame, results: Path, figures: bool, attempts: Attempts) -> Extras:
-    import yaml
+def suite_of(results: Path) -> tuple[str, str]:
+    """Title and text of the suite that was run; both empty where its file is not beside the records.
 
+    Raises
+    ------
+    UserError: a file of that name that is no suite.
+    """
+    from bench.api.plain_text import without_controls
+    from bench.suites.load import read_yaml
+
+    path = results / SUITE_FILE
+    if not path.is_file():
+        return "", ""
+    title = read_yaml(path).get("title", "")
+    return without_controls(title) if isinstance(title, str) else "", without_controls(path.read_text())
+
+
+def _extras(tables: Sequence[Table], frame: pd.DataFrame, results: Path, figures: bool, attempts: Attempts) -> Extras:
     from bench.report.frame import TABLE
     from bench.report.galleries import pictures
     from bench.report.html import Extras
     from bench.report.provenance import origins
 
-    suite_file = results / SUITE_FILE
-    suite = suite_file.read_text() if suite_file.is_file() else ""
+    title, suite = attempts.make(SUITE_FILE, lambda: suite_of(results), ("", ""))
     extras = Extras(
         origins=attempts.make("how to reproduce each row", lambda: origins(tables, frame), []),
         pictures=attempts.make("pictures", lambda: pictures(tables, results), []),
-        title=str((yaml.safe_load(suite) or {}).get("title", "")),
+        title=title,
         suite_file=suite,
     )
     if not figures:

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from bench.api import UserError
+from bench.api.bounds import RECORD_BYTES
 from bench.results.files import write_atomically
 
 RECORDS, MEASUREMENTS, GALLERY = "records", "measurements", "gallery"
@@ -47,10 +48,10 @@ def documents(results: Path, kind: str) -> Iterator[tuple[str, bytes]]:
     ------
     UserError: both forms are there, or a packed file is damaged or too large.
     """
-    paths = sorted((results / kind).glob("*.json"))
+    paths = [path for path in sorted((results / kind).glob("*.json")) if path.is_file()]
     packed = packed_file(results, kind)
     if not packed.is_file():
-        yield from ((f"{kind}/{path.name}", path.read_bytes()) for path in paths)
+        yield from ((f"{kind}/{path.name}", _bounded(path)) for path in paths)
         return
     if paths:
         raise UserError(f"{results} holds both {kind}/ and {packed.name}: remove the one that is out of date")
@@ -91,6 +92,14 @@ def pack_pictures(results: Path, files: Iterable[tuple[str, bytes]]) -> Path:
             archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
     write_atomically(path, held.getvalue())
     return path
+
+
+def _bounded(path: Path) -> bytes:
+    with path.open("rb") as file:
+        content = file.read(RECORD_BYTES + 1)
+    if len(content) > RECORD_BYTES:
+        raise UserError(f"{path} is larger than {RECORD_BYTES / 1e6:.0f} MB; delete it and run the suite again")
+    return content
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -18,8 +18,10 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from bench.api import UserError
+from bench.api.plain_text import name_part
 from bench.results.documents import GALLERY, documents
 from bench.results.files import Strict, write_atomically
+from bench.results.record import first_problem
 
 SCHEMA = 1
 LOCAL = "local"
@@ -84,8 +86,8 @@ def may_show(results: Path, redistributable: bool) -> bool:
 def stem(of: Shown) -> str:
     """Start of the names of a gallery's files: readable, and unique by a hash of all fields."""
     words = [of.pair, of.task, of.model, of.recipe, of.refiner]
-    readable = "-".join("".join(c if c.isalnum() or c in "@.=_" else "_" for c in word) for word in words if word)
-    return f"{readable[:100]}-{hashlib.sha256(json.dumps(of.model_dump(), sort_keys=True).encode()).hexdigest()[:10]}"
+    readable = name_part("-".join(word.replace("-", "_") for word in words if word), 100)
+    return f"{readable}-{hashlib.sha256(json.dumps(of.model_dump(), sort_keys=True).encode()).hexdigest()[:10]}"
 
 
 def file_names(of: Shown) -> tuple[str, ...]:
@@ -113,10 +115,8 @@ def read_galleries(results: Path) -> list[Gallery]:
         try:
             found.append(Gallery.model_validate_json(data))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise UserError(
-                f"{results / place} is not a gallery of schema {SCHEMA}: {where}: {first['msg']}; delete it and run "
-                "the suite again"
-            ) from None
+            what = f"is not a gallery of schema {SCHEMA}: {first_problem(error)}"
+            raise UserError(f"{results / place} {what}; delete it and run the suite again") from None
+        except ValueError as error:
+            raise UserError(f"{results / place} {error}; delete it and run the suite again") from None
     return found

@@ -15,9 +15,10 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from bench.api import UserError
+from bench.api.plain_text import name_part
 from bench.results.documents import MEASUREMENTS, documents
 from bench.results.files import Strict, write_atomically
-from bench.results.record import Array
+from bench.results.record import Array, first_problem
 
 SCHEMA = 1
 CONFOUNDED = "confounded by realism"
@@ -110,9 +111,9 @@ class Measurement(Strict):
 def file_name(kind: Kind, of: Subject) -> str:
     """Readable, and unique by a hash of all fields."""
     words = [kind, of.pair, of.task, of.model, of.recipe, of.refiner]
-    readable = "-".join("".join(c if c.isalnum() or c in "@.=_" else "_" for c in word) for word in words)
+    readable = name_part("-".join(word.replace("-", "_") for word in words))
     digest = hashlib.sha256(json.dumps([kind, of.model_dump()], sort_keys=True).encode()).hexdigest()[:10]
-    return f"{readable[:120]}-r{of.refiner_seed}-{digest}.json"
+    return f"{readable}-r{of.refiner_seed}-{digest}.json"
 
 
 def write_measurement(results: Path, measurement: Measurement) -> Path:
@@ -132,12 +133,10 @@ def parse_measurement(data: bytes, place: Path) -> Measurement:
     try:
         return Measurement.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise UserError(
-            f"{place} is not a measurement of schema {SCHEMA}: {where}: {first['msg']}; delete it and run the suite "
-            "again"
-        ) from None
+        what = f"is not a measurement of schema {SCHEMA}: {first_problem(error)}"
+        raise UserError(f"{place} {what}; delete it and run the suite again") from None
+    except ValueError as error:
+        raise UserError(f"{place} {error}; delete it and run the suite again") from None
 
 
 def read_measurements(results: Path) -> list[Measurement]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import zlib
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +19,8 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from bench.api import UserError
+from bench.api.bounds import ARRAY_BYTES
+from bench.api.plain_text import name_part, without_controls
 from bench.results.cost import Cost
 from bench.results.documents import RECORDS, documents
 from bench.results.files import Strict, write_atomically
@@ -48,9 +51,9 @@ class Cell(Strict):
         """File name of the record: readable, and unique by a hash of all fields."""
         text = json.dumps(self.model_dump(), sort_keys=True)
         words = [self.pair, self.task, self.model, self.recipe, self.arm, self.refiner]
-        readable = "-".join("".join(c if c.isalnum() or c in "@.=_" else "_" for c in w) for w in words if w)
+        readable = name_part("-".join(word.replace("-", "_") for word in words if word))
         digest = hashlib.sha256(text.encode()).hexdigest()[:10]
-        return f"{readable[:120]}-r{self.refiner_seed}-s{self.task_seed}-{digest}"
+        return f"{readable}-r{self.refiner_seed}-s{self.task_seed}-{digest}"
 
 
 class MetricInfo(Strict):
@@ -77,9 +80,33 @@ class Array(Strict):
         return cls(dtype=array.dtype.str, shape=array.shape, zlib64=data)
 
     def unpack(self) -> np.ndarray:
-        """The array; raises ``ValueError`` where bytes and shape do not fit."""
-        raw = zlib.decompress(base64.b64decode(self.zlib64))
-        return np.frombuffer(raw, np.dtype(self.dtype)).reshape(self.shape)
+        """The array; unpacks no more bytes than dtype and shape state.
+
+        Raises
+        ------
+        ValueError: no numbers or text, more than :data:`bench.api.bounds.ARRAY_BYTES`, or bytes that do not fit the
+        shape.
+        """
+        try:
+            dtype = np.dtype(self.dtype)
+        except (TypeError, SyntaxError) as error:
+            raise ValueError(f"no dtype {self.dtype[:40]!r}") from error
+        if dtype.kind not in "biufU":
+            raise ValueError(f"dtype {self.dtype[:40]!r} holds neither numbers nor text")
+        if min(self.shape, default=0) < 0:
+            raise ValueError(f"a negative length in its shape {self.shape}")
+        n_bytes = math.prod(self.shape) * dtype.itemsize
+        if n_bytes > ARRAY_BYTES:
+            raise ValueError(f"{n_bytes / 1e6:.0f} MB, more than {ARRAY_BYTES / 1e6:.0f} MB")
+        unpacker = zlib.decompressobj()
+        try:
+            raw = unpacker.decompress(base64.b64decode(self.zlib64), n_bytes + 1)
+        except zlib.error as error:
+            raise ValueError(str(error)) from error
+        if len(raw) != n_bytes:
+            found = f"more than {n_bytes}" if len(raw) > n_bytes else str(len(raw))
+            raise ValueError(f"{found} bytes, where dtype and shape ask for {n_bytes}")
+        return np.frombuffer(raw, dtype).reshape(self.shape)
 
 
 class Checkpoint(Strict):
@@ -178,16 +205,57 @@ def read_records(results: Path) -> list[Record]:
     records = []
     for place, data in documents(results, RECORDS):
         try:
-            records.append(Record.model_validate_json(data))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise UserError(
-                f"{results / place} is not a record of schema {SCHEMA}: {where}: {first['msg']}; delete it and run the "
-                "suite again"
-            ) from None
+            records.append(parse_record(data))
+        except ValueError as error:
+            raise UserError(f"{results / place} {error}; delete it and run the suite again") from None
     if not records:
         raise UserError(
             f"no records in {results}: run `python -m bench run` first, or name a results folder that has them"
         )
     return records
+
+
+def parse_record(data: bytes) -> Record:
+    """One record, each of whose values a report can compute with.
+
+    Raises
+    ------
+    ValueError: it is no such record; the message goes on after the document's place.
+    """
+    try:
+        record = Record.model_validate_json(data)
+    except ValidationError as error:
+        raise ValueError(f"is not a record of schema {SCHEMA}: {first_problem(error)}") from None
+    if problem := _problem(record):
+        raise ValueError(f"is a record that cannot be used: {problem}")
+    return record
+
+
+def first_problem(error: ValidationError) -> str:
+    """Where a validation failed first and why, on one line."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part)[:80] for part in first["loc"]) or "the file"
+    return without_controls(f"{where}: {' '.join(first['msg'].split())}")
+
+
+def _problem(record: Record) -> str:
+    """What a report could not compute with; empty where there is nothing."""
+    for name, value in record.cost.model_dump().items():
+        if value is not None and not (math.isfinite(value) and value >= 0):
+            return f"cost.{name} is {value}; expected a finite number, 0 or more"
+    for name in ("steps", "batch_size"):
+        value = record.training.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+            return f"training.{name} is {str(value)[:40]!r}; expected a whole number, 0 or more"
+    for number, checkpoint in enumerate(record.selection.checkpoints if record.selection else ()):
+        for name, value in checkpoint.model_dump().items():
+            if value is not None and not math.isfinite(value):
+                return f"selection.checkpoints.{number}.{name} is {value}; expected a finite number"
+    if record.contributions is not None:
+        try:
+            contributions = record.contributions.unpack()
+        except ValueError as error:
+            return f"contributions are unreadable ({error})"
+        if contributions.dtype.kind not in "biuf":
+            return f"contributions are of dtype {record.contributions.dtype}; expected numbers"
+    return ""

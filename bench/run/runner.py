@@ -8,13 +8,14 @@ record is written as soon as the last job of its cell ends, a product as soon as
 from __future__ import annotations
 
 import errno
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from bench.api import PluginError
+from bench.api import PluginError, UserError
 from bench.api.reasons import one_line, reason_of
 from bench.results.record import Record, write_record
 from bench.run import timings
@@ -29,6 +30,8 @@ from bench.run.store import DiskFull, Entry, Store, digest_of
 
 OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES})
 """Errors of the results folder's disk: no fault of a cell, and the next file would meet them as well."""
+OURS = re.compile(r".+-[0-9a-f]{10}(?:-[a-z]+\.webp|\.json)")
+"""Names of the files that runs write for a cell or a product; all others in a results folder are the user's."""
 BUSY_SECONDS = 0.5
 POLL_SECONDS = 0.2
 
@@ -168,7 +171,11 @@ class Runner:
         expected |= {self.results / product.folder / file for product in self.plan.products for file in product.files}
         folders = [self.results / folder for folder in FOLDERS]
         for path in [*self.records.glob("*.json"), *(path for folder in folders for path in folder.glob("*"))]:
-            if path not in expected:
+            if path in expected and path.is_dir() and not path.is_symlink():
+                raise UserError(
+                    f"{path} is a folder, where a file of this run belongs; rename it, or use another --out"
+                )
+            if path not in expected and OURS.fullmatch(path.name) and path.is_file() and not path.is_symlink():
                 path.unlink()
 
     def _dispatch(self) -> bool:

@@ -8,7 +8,9 @@ Layout below the root::
 
 An entry appears by a rename after all of it is on disk, so it is whole or absent, whenever a run is killed. The
 manifest carries a SHA-256 of every file and of itself; :meth:`Store.find` verifies them, and drops and reports an entry
-with a flipped byte. Two runs, or two hosts on one file system, share a store: :meth:`Store.lock` lets one of them work.
+with a flipped byte, or something else in an entry's place. What is no folder in the place of one of the store's own
+folders is refused with its path (:class:`Misplaced`). Two runs, or two hosts on one file system, share a store:
+:meth:`Store.lock` lets one of them work.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import errno
 import hashlib
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,12 +29,19 @@ from typing import Any
 
 import filelock
 
+from bench.api import UserError
+from bench.api.bounds import MANIFEST_BYTES
+
 MANIFEST = "manifest.json"
 FULL_BYTES = 2**16
 
 
 class DiskFull(Exception):
     """No space left; nothing half-written was kept."""
+
+
+class Misplaced(UserError):
+    """Something else lies where the store needs a folder or a lock of its own; the message names the path."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +81,7 @@ class Store:
 
     def unfinished(self, key: str) -> Path:
         """Where the job that makes ``key`` may leave its state, for the next process to go on from."""
-        folder = self.root / "unfinished"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / f"{key}.safetensors"
+        return self._folder("unfinished") / f"{key}.safetensors"
 
     def find(self, key: str) -> Entry | None:
         """The verified entry, or ``None``; a corrupt one is dropped, reported and counts as absent.
@@ -91,15 +99,16 @@ class Store:
         try:
             return self._verified(key)
         except _Corrupt as error:
-            shutil.rmtree(self.path(key))
+            remove(self.path(key))
             self.on_corrupt(key, str(error))
             return None
 
     @contextmanager
     def lock(self, key: str) -> Iterator[bool]:
         """Try to take the key's lock; yields whether it was free. Held until the block ends or the process dies."""
-        path = self.root / "locks" / f"{key}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = self._folder("locks") / f"{key}.lock"
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            remove(path)
         lock = filelock.FileLock(path)
         try:
             lock.acquire(timeout=0)
@@ -120,10 +129,10 @@ class Store:
         ------
         DiskFull: no space; the partial folder is gone.
         """
-        partial = self.root / "partial" / key
-        shutil.rmtree(partial, ignore_errors=True)
+        partial = self._folder("partial") / key
+        remove(partial)
         try:
-            partial.mkdir(parents=True)
+            partial.mkdir()
             meta = json.loads(json.dumps(make(partial)))
             files = {p.name: _sync_and_digest(p) for p in sorted(partial.iterdir())}
             body = {"key": key, "files": files, "meta": meta}
@@ -131,7 +140,9 @@ class Store:
             manifest.write_text(json.dumps({**body, "sha256": _body_digest(body)}, indent=1))
             _sync_and_digest(manifest)
             final = self.path(key)
-            final.parent.mkdir(parents=True, exist_ok=True)
+            self._folder("objects", key[:2])
+            if final.is_symlink() or not final.is_dir():
+                remove(final)
             partial.rename(final)
             _sync_folder(final.parent)
         except Exception as error:
@@ -142,6 +153,25 @@ class Store:
             shutil.rmtree(partial, ignore_errors=True)
         return Entry(key, final, files, meta)
 
+    def _folder(self, *names: str) -> Path:
+        """A folder of the store's own, made if missing.
+
+        Raises
+        ------
+        Misplaced: something else has its name.
+        """
+        folder = self.root.joinpath(*names)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            places = [folder, *folder.parents]
+            wrong = next((p for p in places if p.is_symlink() or p.exists()), folder)
+            raise Misplaced(
+                f"{wrong} is no folder, where the store keeps its files: remove it (rm {shlex.quote(str(wrong))}), "
+                "then run the same command again"
+            ) from None
+        return folder
+
     def _is_full(self, error: Exception) -> bool:
         """Whether a write failed for lack of space; NumPy and safetensors say so without an error number."""
         numbered = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -149,21 +179,33 @@ class Store:
 
     def _verified(self, key: str) -> Entry | None:
         path = self.path(key)
-        if not path.is_dir():
+        if path.is_symlink() or (path.exists() and not path.is_dir()):
+            raise _Corrupt("it is no plain folder")
+        if not path.exists():
             return None
         try:
+            if (path / MANIFEST).stat().st_size > MANIFEST_BYTES or not (path / MANIFEST).is_file():
+                raise ValueError("too large, or no file")
             manifest = json.loads((path / MANIFEST).read_text())
             body = {name: manifest[name] for name in ("key", "files", "meta")}
             recorded = manifest["sha256"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise _Corrupt(f"{MANIFEST} is not readable ({type(error).__name__})") from error
-        if _body_digest(body) != recorded or body["key"] != key:
+        if _body_digest(body) != recorded or body["key"] != key or not isinstance(body["files"], dict):
             raise _Corrupt(f"{MANIFEST} does not match its checksum")
         for name, expected in body["files"].items():
             file = path / name
             if not file.is_file() or _digest(file) != expected:
                 raise _Corrupt(f"{name} does not match its checksum")
         return Entry(key, path, body["files"], body["meta"])
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link (never what it leads to) or a folder with all that is in it; nothing there is fine."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(path)
 
 
 class _Corrupt(Exception):

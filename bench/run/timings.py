@@ -12,7 +12,9 @@ where the prior alone explains it. They steer estimates only, never results.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -20,6 +22,7 @@ from statistics import median
 from bench.results.files import write_atomically
 from bench.run.plan.graph import Job, Plan
 
+FILE = "timings.json"
 LIMIT_FACTOR = 20.0
 LEAST_LIMIT_SECONDS = 120.0
 MOST_START_SECONDS = 20.0
@@ -48,7 +51,12 @@ def load(store_root: Path) -> dict[str, Timing]:
 
 
 def save(store_root: Path, plan: Plan, made_seconds: Mapping[str, float]) -> None:
-    """Remember how long the jobs that a run made took."""
+    """Remember how long the jobs that a run made took, where the store can be written.
+
+    A store that takes no file keeps what it has: estimates are no reason to end a run.
+    """
+    if not made_seconds:
+        return
     measured: dict[str, Points] = {}
     for job_id, seconds in made_seconds.items():
         job = plan.jobs[job_id]
@@ -56,7 +64,8 @@ def save(store_root: Path, plan: Plan, made_seconds: Mapping[str, float]) -> Non
     known = _points(store_root)
     for signature, points in measured.items():
         known[signature] = _ends(known.get(signature, []), points)
-    write_atomically(store_root / "timings.json", json.dumps(known, indent=1, sort_keys=True).encode())
+    with suppress(OSError):
+        write_atomically(store_root / FILE, json.dumps(known, indent=1, sort_keys=True).encode())
 
 
 def estimate(job: Job, timings: Mapping[str, Timing]) -> float:
@@ -70,14 +79,16 @@ def limit(job: Job, timings: Mapping[str, Timing], least_seconds: float) -> floa
 
 
 def _points(store_root: Path) -> dict[str, Points]:
-    path = store_root / "timings.json"
-    if not path.is_file():
-        return {}
     try:
-        known = json.loads(path.read_text())
-        return {str(name): [(float(prior), float(taken)) for prior, taken in points] for name, points in known.items()}
-    except (ValueError, AttributeError, TypeError):  # of an earlier version, or damaged: measured anew
+        stated = json.loads((store_root / FILE).read_bytes())
+        known = {str(name): [(float(prior), float(took)) for prior, took in points] for name, points in stated.items()}
+    except (OSError, ValueError, AttributeError, TypeError, OverflowError, RecursionError):
         return {}
+    return {name: points for name, points in known.items() if points and _usable(points)}
+
+
+def _usable(points: Points) -> bool:
+    return all(math.isfinite(value) and value > 0 for point in points for value in point)
 
 
 def _ends(before: Points, now: Points) -> Points:

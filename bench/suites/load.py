@@ -34,14 +34,17 @@ baselines manufacture gains (docs/design.md, Arms); it is a table of its own whe
 
 from __future__ import annotations
 
+import reprlib
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
-from bench.api import Frozen, Limits, UserError
+from bench.api import Frozen, Limits, UserError, bounds
 from bench.api.names import nearest, unknown
+from bench.api.plain_text import without_controls
 from bench.results.files import write_atomically
 from bench.suites.arms import grid
 
@@ -63,24 +66,37 @@ class TableEntry(Frozen):
     model: str = ""
     recipe: Literal["strong", "plain"] = "strong"
     budget: Literal["light", "standard", "paper"] = "light"
-    seeds: int = Field(5, ge=1, strict=True)
-    refiner_seeds: int = Field(1, ge=1, strict=True)
-    refiners: tuple[str, ...] = ()
-    arms: tuple[ArmEntry, ...]
+    seeds: int = Field(5, ge=1, le=bounds.SEEDS, strict=True)
+    refiner_seeds: int = Field(1, ge=1, le=bounds.REFINER_SEEDS, strict=True)
+    refiners: tuple[str, ...] = Field((), max_length=bounds.REFINERS)
+    arms: tuple[ArmEntry, ...] = Field(max_length=bounds.ARMS)
     limits: Limits = Limits()
-    train_steps: int | None = Field(default=None, ge=1, strict=True)
-    fit_steps: int | None = Field(default=None, ge=1, strict=True)
-    core_seconds: float | None = Field(default=None, gt=0)
-    checkpoints: int | None = Field(default=None, ge=2, strict=True)
+    fit_steps: int | None = Field(default=None, ge=1, le=bounds.TRAIN_STEPS, strict=True)
+    train_steps: int | None = Field(default=None, ge=1, le=bounds.TRAIN_STEPS, strict=True)
+    core_seconds: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    checkpoints: int | None = Field(default=None, ge=2, le=bounds.CHECKPOINTS, strict=True)
     measures: bool = Field(default=True, strict=True)
     pictures: bool = Field(default=True, strict=True)
+
+    @property
+    def n_cells(self) -> int:
+        """Cells at most: rows times seeds, both kinds."""
+        with_refiner = sum(len(self.refiners if arm.refiners is None else arm.refiners) or 1 for arm in self.arms)
+        return (1 + with_refiner) * self.seeds * self.refiner_seeds
+
+    @field_validator("refiners")
+    @classmethod
+    def _are_named(cls, refiners: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(name.partition(":")[0].strip() for name in refiners):
+            raise ValueError("a refiner without a name")
+        return refiners
 
     @field_validator("arms", mode="before")
     @classmethod
     def _names_are_entries(cls, arms: Any) -> Any:
         if not isinstance(arms, list | tuple):
             return arms
-        entries = [{"arm": arm} if isinstance(arm, str) else arm for arm in arms]
+        entries = [{"arm": arm} if isinstance(arm, str) else arm for arm in arms[: bounds.ARMS + 1]]
         return [one for entry in entries for one in _each(entry)]
 
 
@@ -96,7 +112,19 @@ class Suite(Frozen):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     title: str
-    tables: tuple[TableEntry, ...] = Field(min_length=1)
+    tables: tuple[TableEntry, ...] = Field(min_length=1, max_length=bounds.TABLES)
+
+    @field_validator("title")
+    @classmethod
+    def _can_be_shown(cls, title: str) -> str:
+        return without_controls(title)
+
+    @model_validator(mode="after")
+    def _has_a_size(self) -> Suite:
+        n_cells = sum(table.n_cells for table in self.tables)
+        if n_cells > bounds.CELLS:
+            raise ValueError(f"{n_cells:,} cells (rows × seeds), where a suite has {bounds.CELLS:,} at most")
+        return self
 
     @field_validator("name")
     @classmethod
@@ -123,33 +151,104 @@ def load_suite(asked: str) -> Suite:
         if path.suffix in (".yaml", ".yml"):
             raise UserError(f"no suite file {asked}; shipped suites: {', '.join(shipped())}")
         raise unknown("suite", asked, shipped())
-    try:
-        content = yaml.load(path.read_text(), _UniqueKeys)  # a SafeLoader
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"suite {path} is not readable as YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise UserError(
-            f"suite {path}: found {type(content).__name__} at the top, expected keys name, title and tables"
-        )
+    content = read_yaml(path)
     try:
         return Suite.model_validate(content)
     except ValidationError as error:
         raise UserError(f"suite {path}: {explain(error, Suite)}") from None
 
 
+def read_yaml(path: Path) -> dict[Any, Any]:
+    """The mapping that a suite file holds, not yet validated.
+
+    Raises
+    ------
+    UserError: not YAML, no mapping, a key that stands twice, or larger than :mod:`bench.api.bounds` allows.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(bounds.SUITE_BYTES + 1)
+        if len(raw) > bounds.SUITE_BYTES:
+            raise yaml.YAMLError(f"it is larger than {bounds.SUITE_BYTES:,} bytes")
+        content = yaml.load(raw.decode(), _Bounded)  # a SafeLoader
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
+        reason = without_controls(" ".join(str(error).split()))[:300] or type(error).__name__
+        raise UserError(f"suite {path} is not readable as YAML: {reason}") from None
+    except OSError as error:
+        raise UserError(f"suite {path} cannot be read: {error.strerror}") from None
+    if not isinstance(content, dict):
+        found = "nothing" if content is None else type(content).__name__
+        raise UserError(f"suite {path}: found {found} at the top, expected keys name, title and tables")
+    return content
+
+
 MERGE_TAG = "tag:yaml.org,2002:merge"
 """Of the key ``<<``, which takes over another mapping's keys and may be overridden."""
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """Safe YAML in which a key that stands twice is an error; plain YAML keeps the last one and says nothing."""
+TOO_MANY = f"it holds more than {bounds.SUITE_NODES:,} values, aliases counted in full"
+
+
+class _Bounded(yaml.SafeLoader):
+    """Safe YAML of a bounded size, in which a key that stands twice is an error.
+
+    Plain YAML keeps the last of two keys and says nothing. An alias counts as all that it stands for: ten lines of
+    aliases may stand for a thousand million values.
+    """
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._depth = 0
+        self._sizes: dict[int, int] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self._depth += 1
+        if self._depth > bounds.SUITE_DEPTH:
+            raise yaml.YAMLError(f"it is nested more than {bounds.SUITE_DEPTH} deep")
+        if len(self._sizes) > bounds.SUITE_NODES:
+            raise yaml.YAMLError(TOO_MANY)
+        is_alias = self.check_event(yaml.AliasEvent)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        if node is not None and is_alias and id(node) not in self._sizes:
+            raise yaml.YAMLError(f"an alias inside what it stands for, line {node.start_mark.line + 1}")
+        if node is not None and not is_alias:
+            self._sizes[id(node)] = self._size(node)
+        return node
+
+    def _size(self, node: yaml.Node) -> int:
+        children: list[yaml.Node] = []
+        if isinstance(node, yaml.MappingNode):
+            children = [one for pair in node.value for one in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            children = node.value
+        size = 1 + sum(self._sizes[id(child)] for child in children)
+        if size > bounds.SUITE_NODES:
+            raise yaml.YAMLError(TOO_MANY)
+        return size
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        if len(node.value) > bounds.SUITE_DIGITS:
+            raise yaml.YAMLError(
+                f"a number of {len(node.value)} characters, line {node.start_mark.line + 1}; "
+                f"{bounds.SUITE_DIGITS} at most"
+            )
+        return int(super().construct_yaml_int(node))
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != MERGE_TAG]
-        twice = next((key for key in keys if keys.count(key) > 1), None)
-        if twice is not None:
-            raise yaml.YAMLError(f"key {twice!r} stands twice in one mapping, line {node.start_mark.line + 1}")
+        seen = set()
+        for key in (self.construct_object(key, deep=True) for key, _ in node.value if key.tag != MERGE_TAG):
+            if not isinstance(key, Hashable):
+                raise yaml.YAMLError(f"a list or mapping as a key, line {node.start_mark.line + 1}")
+            if key in seen:
+                raise yaml.YAMLError(
+                    f"key {str(key)[:80]!r} stands twice in one mapping, line {node.start_mark.line + 1}"
+                )
+            seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+_Bounded.add_constructor("tag:yaml.org,2002:int", _Bounded.construct_yaml_int)
 
 
 def save_suite(suite: Suite, path: Path) -> None:
@@ -165,12 +264,14 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
     if first["type"] == "extra_forbidden":
         allowed = _fields_at(model, location[:-1])
-        key = str(location[-1])
+        key, where = str(location[-1])[:80], without_controls(where)[:160]
         return f"unknown key {where!r}{nearest(key, allowed)} Allowed: {', '.join(allowed)}."
     if first["type"] == "missing":
         return f"key {where!r} is missing"
-    found = repr(first["input"])
-    return f"{where}: {first['msg'].lower()}; found {found[:80]}"
+    shown = reprlib.Repr()
+    shown.maxlevel, shown.maxstring, shown.maxother = 2, 80, 80
+    where = where or "the suite"
+    return without_controls(f"{where}: {first['msg'].lower()}; found {shown.repr(first['input'])[:80]}")
 
 
 def _fields_at(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:

@@ -11,6 +11,7 @@ from itertools import combinations
 from typing import Any, Literal
 
 from bench.api import Budget, Described, LabelSpace, Limits, Pair, Refiner, Task, UserError
+from bench.api.bounds import VIEWS
 from bench.api.names import canonical, nearest
 from bench.plugins.registry import Registry
 from bench.suites.arms import Arm
@@ -167,6 +168,10 @@ def _resolve_table(entry: TableEntry, registry: Registry) -> ResolvedTable:
 
 def _resolve_refiner(variant: str, pair: Pair, registry: Registry) -> ResolvedRefiner:
     refiner, described = registry.refiner(variant)
+    if type(refiner.views) is not int or not 1 <= refiner.views <= VIEWS:
+        raise UserError(
+            f"refiner {variant!r} has views {str(refiner.views)[:40]!r}; expected a whole number from 1 to {VIEWS}"
+        )
     missing = refiner.reads.required - pair.source_labels
     if missing:
         raise UserError(

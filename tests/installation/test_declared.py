@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.api import UserError
+from bench.api.errors import DataError
 from declared import ROOT, distributions_by_module, extras, name_of, run_time, shipped_packages
 
 
@@ -111,7 +112,14 @@ def _sets(folder: Path) -> None:
         pass
 
 
-USES: dict[str, Callable[[Path], None]] = {"yolo": _yolo, "render": _render, "sets": _sets}
+def _heic(folder: Path) -> None:
+    from bench.data.image_files import opened
+
+    with opened(folder / "any.heic"):
+        pass
+
+
+USES: dict[str, Callable[[Path], None]] = {"yolo": _yolo, "render": _render, "sets": _sets, "heic": _heic}
 
 
 @pytest.mark.parametrize("extra", sorted(extras()))
@@ -124,5 +132,5 @@ def test_an_extra_that_is_not_installed_is_named_with_its_command(extra, monkeyp
             monkeypatch.delitem(sys.modules, module)
     for module in missing:
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(UserError, match=rf"pip install 'realgain\[{extra}\]'"):
+    with pytest.raises((UserError, DataError), match=rf"pip install 'realgain\[{extra}\]'"):
         USES[extra](tmp_path)

@@ -78,7 +78,12 @@ def closure(requirements: Iterable[str]) -> set[str]:
 def distributions_by_module() -> dict[str, set[str]]:
     """Canonical distribution names by the top-level module that they bring."""
     found = importlib.metadata.packages_distributions()
-    return {module: {str(canonicalize_name(name)) for name in names} for module, names in found.items()}
+    brought = {module: {str(canonicalize_name(name)) for name in names} for module, names in found.items()}
+    for distribution in importlib.metadata.distributions():  # compiled modules, which packages_distributions leaves out
+        for file in distribution.files or ():
+            if len(file.parts) == 1 and file.suffix == ".so":
+                brought.setdefault(file.name.partition(".")[0], set()).add(canonicalize_name(distribution.name))
+    return brought
 
 
 def restricted_environment(requirements: Iterable[str], file: Path, without: str = "") -> dict[str, str]:

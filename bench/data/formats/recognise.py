@@ -141,7 +141,7 @@ def _unread(files: tuple[Path, ...]) -> tuple[str, ...]:
     """A note on files that may hold pictures in a kind that is not read."""
     missed = [file for file in files if file.suffix.lower() in UNREAD - IMAGE_SUFFIXES]
     kinds = ", ".join(sorted({file.suffix.lower() for file in missed}))
-    heic = " (HEIC where the package pillow-heif is installed)" if HEIC & {f.suffix.lower() for f in missed} else ""
+    heic = " (HEIC after pip install 'realgain[heic]')" if HEIC & {f.suffix.lower() for f in missed} else ""
     return (
         (f"{len(missed)} files are not read ({kinds}): PNG, JPEG, WebP, BMP, TIFF and PPM are{heic}",) if missed else ()
     )

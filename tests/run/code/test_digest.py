@@ -105,7 +105,7 @@ EDITS = {
     "choice of checkpoints": (selection.prediction_entropy, "return", "return 2 *", kinds("select", CNN)),
     "pictures": (preview, "CELL_PX = 144", "CELL_PX = 145", kinds("gallery", "classification")),
     "page": (html, "def ", "def  ", set()),
-    "command line": (options, 'setdefault(variable, "1")', 'setdefault(variable, "2")', set()),
+    "command line": (options, '"OPENBLAS_NUM_THREADS"), "1")', '"OPENBLAS_NUM_THREADS"), "2")', set()),
     "estimate of a job": (KINDS["train"].estimate, "1.3", "1.4", set()),
 }
 """What is edited, the old text in it, the new text, and the jobs that run again."""
