@@ -83,7 +83,7 @@ class CUT(Refiner):
     """Translates source images into the target's look, keeping each patch recognisable by its place."""
 
     name: ClassVar[str] = "cut"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     fit_seconds: ClassVar[float] = 50
     Params: ClassVar[type[Frozen]] = Params
     tiles: ClassVar[bool] = True

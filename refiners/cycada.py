@@ -52,7 +52,7 @@ class CyCADA(cyclegan.CycleGAN):
     """CycleGAN whose translations a network trained on the source still understands."""
 
     name: ClassVar[str] = "cycada"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     fit_seconds: ClassVar[float] = 50
     needs: ClassVar[frozenset[Need]] = frozenset({Need.TASK_LOSS, Need.SOURCE_MODEL})
     Params: ClassVar[type[Frozen]] = Params

@@ -71,7 +71,7 @@ class CycleGAN(Refiner):
     """Translates source images into the target's look, such that they can be translated back."""
 
     name: ClassVar[str] = "cyclegan"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     fit_seconds: ClassVar[float] = 40
     Params: ClassVar[type[Frozen]] = Params
     tiles: ClassVar[bool] = True

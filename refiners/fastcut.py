@@ -32,7 +32,7 @@ class FastCUT(cut.CUT):
     """CUT without its second contrast, and with a heavier first one."""
 
     name: ClassVar[str] = "fastcut"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     fit_seconds: ClassVar[float] = 50
     Params: ClassVar[type[Frozen]] = Params
     sizes_of: ClassVar[Mapping[str, Size]] = {

@@ -61,7 +61,7 @@ class ForegroundBackgroundCycleGAN(cyclegan.CycleGAN):
     """CycleGAN that holds the background, and the hue of the foreground."""
 
     name: ClassVar[str] = "fgbg_cyclegan"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     fit_seconds: ClassVar[float] = 45
     reads: ClassVar[Reads] = Reads(required=frozenset({"foreground"}))
     Params: ClassVar[type[Frozen]] = Params

@@ -52,7 +52,7 @@ class GenesisRT(cyclegan.CycleGAN):
     """CycleGAN that keeps edges in their places."""
 
     name: ClassVar[str] = "genesis_rt"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     fit_seconds: ClassVar[float] = 45
     Params: ClassVar[type[Frozen]] = Params
 

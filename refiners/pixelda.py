@@ -50,7 +50,7 @@ from refiners.networks.pixelda import NOISE_DIMS, ImageDiscriminator, PixelDAGen
 from refiners.networks.private_layers import share_weights
 
 SIZES = {
-    "light": Size(width=8, n_blocks=2, discriminator_width=8, batch_size=16, rounds=330, learning_rate=1e-3),
+    "light": Size(width=16, n_blocks=2, discriminator_width=16, batch_size=16, rounds=330, learning_rate=1e-3),
     "standard": Size(width=32, n_blocks=4, discriminator_width=32, batch_size=32, rounds=5_000, learning_rate=1e-3),
     # The published MNIST-M run's 16,000,000 training examples in batches of 32, at any size of image.
     "paper": Size(width=64, n_blocks=6, discriminator_width=64, batch_size=32, rounds=500_000, learning_rate=1e-3),
@@ -75,7 +75,7 @@ class PixelDA(Refiner):
     """Makes of source image and noise what a discriminator takes for real and the task network still recognises."""
 
     name: ClassVar[str] = "pixelda"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     fit_seconds: ClassVar[float] = 60
     reads: ClassVar[Reads] = Reads(optional=frozenset({"foreground"}))
     needs: ClassVar[frozenset[Need]] = frozenset({Need.TASK_LOSS})
@@ -95,7 +95,8 @@ class PixelDA(Refiner):
         n_rounds = rounds_of(size, budget, source, target)
         scheme: Scheme = "normal" if budget.name == "paper" else "kaiming"
         generator = drawn(lambda: PixelDAGenerator(width, height, size.width, size.n_blocks), scheme, random)
-        critic = drawn(lambda: ImageDiscriminator(width, height, size.discriminator_width), "normal", random)
+        seed = random.initial_seed()
+        critic = drawn(lambda: ImageDiscriminator(width, height, size.discriminator_width, seed=seed), "normal", random)
         of_adapted, of_raw = context.build(), context.build()
         share_weights(of_adapted, of_raw, self.params.private)
         game = PixelGame(generator, critic, (of_adapted, of_raw), context.loss, self.params, random)

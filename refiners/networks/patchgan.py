@@ -15,6 +15,8 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional
 
+from refiners.networks.normalisation import instance_norm
+
 
 class PatchGAN(nn.Module):
     """A score for each patch. ``width``: channels of the first convolution, doubled up to eightfold."""
@@ -32,7 +34,7 @@ class PatchGAN(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         hidden = functional.leaky_relu(self.first(images), 0.2)
         for layer in self.middle:
-            hidden = functional.leaky_relu(functional.instance_norm(layer(hidden)), 0.2)
+            hidden = functional.leaky_relu(instance_norm(layer(hidden)), 0.2)
         return self.last(hidden)
 
 

@@ -17,6 +17,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from bench.training.adversarial.noise import Disturbance
+
 NOISE_DIMS = 10
 SMALLEST = 4
 """Side at which the discriminator's convolutions end."""
@@ -53,34 +55,26 @@ class PixelDAGenerator(nn.Module):
 
 
 class ImageDiscriminator(nn.Module):
-    """One logit an image, positive for real; ``n_channels``: of the first convolution."""
+    """One logit per image, positive for real.
 
-    def __init__(self, width: int, height: int, n_channels: int = 64) -> None:
+    Parameters
+    ----------
+    n_channels: of the first convolution.
+    seed: of the pool that noise and dropout are read from.
+    """
+
+    def __init__(self, width: int, height: int, n_channels: int = 64, *, seed: int = 0) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Conv2d(3, n_channels, 3, padding=1), *_disturbed()]
+        disturbed = [nn.LeakyReLU(0.2, inplace=True), Disturbance(dropout=0.1, sigma=0.2, seed=seed)]
+        layers: list[nn.Module] = [nn.Conv2d(3, n_channels, 3, padding=1), *disturbed]
         n = n_channels
         while max(width, height) > SMALLEST:
             n_in, n = n, min(2 * n, WIDEST * n_channels)
             layers += [nn.Conv2d(n_in, n, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(n, eps=1e-3)]
-            layers += _disturbed()
+            layers += disturbed
             width, height = -(-width // 2), -(-height // 2)
         self.features = nn.Sequential(*layers)
         self.head = nn.Linear(n * width * height, 1)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.head(self.features(images).flatten(1))[:, 0]
-
-
-class GaussianNoise(nn.Module):
-    """Adds N(0, σ²) to every value while training; drawn from torch's global generator, as dropout is."""
-
-    def __init__(self, sigma: float) -> None:
-        super().__init__()
-        self.sigma = sigma
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        return torch.add(hidden, torch.randn_like(hidden), alpha=self.sigma) if self.training else hidden
-
-
-def _disturbed() -> list[nn.Module]:
-    return [nn.LeakyReLU(0.2), nn.Dropout(0.1), GaussianNoise(0.2)]

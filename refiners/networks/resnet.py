@@ -15,6 +15,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from refiners.networks.normalisation import instance_norm
+
 STRIDE = 4
 """Of the whole encoder."""
 
@@ -76,7 +78,7 @@ class ResidualBlock(nn.Module):
         self.second = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect")
 
     def forward(self, hidden: Tensor) -> Tensor:
-        return hidden + functional.instance_norm(self.second(_norm_relu(self.first(hidden))))
+        return hidden + instance_norm(self.second(_norm_relu(self.first(hidden))))
 
 
 def extend(images: Tensor) -> Tensor:
@@ -97,4 +99,4 @@ def _doubling(n_in: int, n_out: int, antialias: bool) -> nn.Module:
 
 
 def _norm_relu(hidden: Tensor) -> Tensor:
-    return functional.instance_norm(hidden).relu_()
+    return instance_norm(hidden).relu_()

@@ -193,11 +193,11 @@ class Fit:
 
 
 @pytest.fixture(scope="module")
-def fit_with() -> Callable[[float], Fit]:
+def fit_with() -> Callable[[float, int], Fit]:
     @cache
-    def run(similarity: float) -> Fit:
+    def run(similarity: float, seed: int) -> Fit:
         source = ImageSet.from_arrays(**SOURCE)
-        random, cpu = torch.Generator().manual_seed(0), torch.device("cpu")
+        random, cpu = torch.Generator().manual_seed(seed), torch.device("cpu")
         context = FitContext(random, cpu, lambda step, n_steps, loss: None, build=build, loss=task_loss)
         refiner = PixelDA(Params(similarity=similarity))
         unlabelled = ImageSet.from_arrays(image=TARGET["image"]).unlabelled()
@@ -256,34 +256,44 @@ def distance(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.abs(means[0] - means[1]).mean())
 
 
+SEEDS = range(3)
+SIMILARITY = 20.0
+"""Without it, a fit may give every class another one's look and still fool both networks: one seed in six did."""
+
+
 @pytest.mark.slow
 def test_learns_a_known_shift_of_colours(fit_with):
-    """Measured: from 52.0 to 28.8 levels off the true translation; two-sample accuracy from 1.00 to 0.78."""
+    """Levels off the true translation: 52.0 for the source, 0 for the truth; 21, 29 and 24 with AVX-512, AVX2 and SSE,
+    means over the seeds. Two-sample accuracy: 1.00, 0.50; 0.68, 0.84 and 0.71."""
     red, green, blue = np.moveaxis(SOURCE["image"].astype(np.float64), -1, 0)
     true = np.stack([green, blue, 255 - red], axis=-1)
     assert two_sample_accuracy(true, TARGET["image"]) < 0.55
     assert two_sample_accuracy(SOURCE["image"], TARGET["image"]) > 0.99
-    made = fit_with(0.0).made
-    print(f"{distance(SOURCE['image'], true):.1f} -> {distance(made, true):.1f} levels off")
-    print(f"two-sample accuracy -> {two_sample_accuracy(made, TARGET['image']):.3f}")
-    assert distance(made, true) < 0.7 * distance(SOURCE["image"], true)
-    assert two_sample_accuracy(made, TARGET["image"]) < 0.9
+    made = [fit_with(SIMILARITY, seed).made for seed in SEEDS]
+    levels = np.mean([distance(images, true) for images in made])
+    accuracy = np.mean([two_sample_accuracy(images, TARGET["image"]) for images in made])
+    print(f"{distance(SOURCE['image'], true):.1f} -> {levels:.1f} levels off, two-sample accuracy -> {accuracy:.3f}")
+    assert levels < 0.65 * distance(SOURCE["image"], true)
+    assert accuracy < 0.9
 
 
 @pytest.mark.slow
 def test_the_predictor_classifies_the_target(fit_with):
-    """Measured: 1.00 of the target, a third of which is chance."""
-    network = build()
-    network.load_state_dict(fit_with(0.0).refiner.predictor())
-    with torch.no_grad():
-        images = torch.from_numpy(TARGET["image"]).permute(0, 3, 1, 2) / 255
-        found = network.eval()({"image": images}).argmax(dim=1).numpy()
-    assert (found == TARGET["class_id"]).mean() > 0.9
+    """Accuracy on the target: chance is 0.33, the truth 1; 1.00 with every seed."""
+    images = torch.from_numpy(TARGET["image"]).permute(0, 3, 1, 2) / 255
+    right = []
+    for seed in SEEDS:
+        network = build()
+        network.load_state_dict(fit_with(SIMILARITY, seed).refiner.predictor())
+        with torch.no_grad():
+            found = network.eval()({"image": images}).argmax(dim=1).numpy()
+        right.append((found == TARGET["class_id"]).mean())
+    assert np.mean(right) > 0.9
 
 
 @pytest.mark.slow
 def test_similarity_keeps_the_foreground(fit_with):
-    """Measured: PMSE of 0.107 without, 0.056 with."""
-    without, with_it = fit_with(0.0).error, fit_with(5.0).error
+    """PMSE over the foreground, 0 for the source itself: 0.063 to 0.087 without the loss, 0.026 to 0.037 with it."""
+    without, with_it = (np.mean([fit_with(weight, seed).error for seed in SEEDS]) for weight in (0.0, SIMILARITY))
     print(f"PMSE {without:.4f} without, {with_it:.4f} with")
     assert with_it < 0.7 * without
