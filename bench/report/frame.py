@@ -5,7 +5,8 @@ Columns
 ``suite`` and the fields of :class:`bench.results.record.Cell`; ``target_labels``, labelled target images that the
 arm trains on; ``status``, ``reason``; ``metric``, ``metric_label``, ``unit``, ``higher_is_better`` and ``scale`` of the
 primary metric; ``score``, the primary metric in its printed unit; the fields of :class:`bench.results.cost.Cost`;
-``steps``, ``batch_size``; ``training_digest``, equal for cells that share a training; ``weights_digest``, ``pair_digest``.
+``steps``, ``batch_size``; ``training_digest``, equal for cells that share a training; ``weights_digest``,
+``pair_digest``.
 
 Columns that hold objects: ``metrics`` (printed value by ``name [unit]``), ``contributions`` and ``groups`` (arrays, one
 entry a test image), ``per_image`` (statistics by name, packed), ``pair_info``, ``seeds`` (as text: they have 64 bits),

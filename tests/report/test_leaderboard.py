@@ -118,7 +118,7 @@ def test_a_lower_metric_is_better_where_it_says_so(make_records):
     assert row.gain.verdict == "gain"
     assert row.rank == 1
     assert row.gain.value == pytest.approx(table.find("source").score.value - row.score.value)
-    assert "mm of translation error" in headline(table)
+    assert "mm in translation error" in headline(table)
 
 
 def test_plain_table_states_gain_over_the_strong_source_too(make_records):
