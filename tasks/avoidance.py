@@ -58,7 +58,7 @@ class Avoidance(Task):
     version = 1
     labels = ("free_distance_m",)
     metrics = (
-        Metric("collision_free_rate", higher_is_better=True, unit="%", scale=100.0),
+        Metric("collision_free_rate", higher_is_better=True, unit="%", scale=100.0, label="collision-free rate"),
         Metric("log_error", higher_is_better=False, unit=""),
     )
     # Whatever moves pixels across columns would have to move the labels' bins.

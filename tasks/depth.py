@@ -102,11 +102,11 @@ class Depth(Task):
     geometry = ("native_size",)
     Params = Params
     metrics = (
-        Metric("abs_rel", higher_is_better=False, unit="%", scale=100.0),
-        Metric("sq_rel", higher_is_better=False, unit="m"),
-        Metric("rmse_m", higher_is_better=False, unit="m"),
-        Metric("rmse_log", higher_is_better=False, unit=""),
-        *(Metric(f"delta{n}", higher_is_better=True, unit="%", scale=100.0) for n in (1, 2, 3)),
+        Metric("abs_rel", higher_is_better=False, unit="%", scale=100.0, label="AbsRel"),
+        Metric("sq_rel", higher_is_better=False, unit="m", label="SqRel"),
+        Metric("rmse_m", higher_is_better=False, unit="m", label="RMSE"),
+        Metric("rmse_log", higher_is_better=False, unit="", label="log RMSE"),
+        *(Metric(f"delta{n}", higher_is_better=True, unit="%", scale=100.0, label=f"δ{n}") for n in (1, 2, 3)),
     )
     # A zoomed image shows another depth, at a fixed lens, than its label says; a shifted or tilted one another ground.
     augmentations = frozenset({"colour", "blur", "noise", "occlusion", "flip"})

@@ -107,8 +107,8 @@ class Detection(Task):
     geometry = ("native_size",)
     fit = "letterbox"
     metrics = (
-        Metric("ap", higher_is_better=True, unit="%", scale=100.0),
-        Metric("ap50", higher_is_better=True, unit="%", scale=100.0),
+        Metric("ap", higher_is_better=True, unit="%", scale=100.0, label="AP"),
+        Metric("ap50", higher_is_better=True, unit="%", scale=100.0, label="AP50"),
         Metric("recall", higher_is_better=True, unit="%", scale=100.0),
     )
     # No rotation: the box of a turned box is larger than that of the turned object.

@@ -109,7 +109,7 @@ class Segmentation(Task):
     geometry = ("native_size",)
     Params = SegmentationParams
     metrics = (
-        Metric("miou", higher_is_better=True, unit="%", scale=100.0),
+        Metric("miou", higher_is_better=True, unit="%", scale=100.0, label="mIoU"),
         Metric("pixel_accuracy", higher_is_better=True, unit="%", scale=100.0),
     )
     # No rotation: streets and rooms stand upright.

@@ -20,13 +20,28 @@ if TYPE_CHECKING:
 class Metric:
     """A score: how to name, scale and read it.
 
-    ``scale`` turns the stored value into the printed one (accuracy is stored in [0, 1], printed in %).
+    ``scale`` turns the stored value into the printed one (accuracy is stored in [0, 1], printed in %). ``label`` is
+    what pages call it, without the unit: "AbsRel", "mean angle error". Records and CSV files use ``name``.
     """
 
     name: str
     higher_is_better: bool
     unit: str
     scale: float = 1.0
+    label: str = ""
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Least and greatest possible printed value of a share where higher is better; ``None`` for other metrics.
+
+        An error in per cent, such as AbsRel, may exceed 100.
+        """
+        return (0.0, 100.0) if self.unit == "%" and self.higher_is_better else None
+
+    @property
+    def title(self) -> str:
+        """What pages call it: the label, or the name without underscores."""
+        return self.label or self.name.replace("_", " ")
 
 
 class Optimiser(Frozen):

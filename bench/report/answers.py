@@ -13,7 +13,7 @@ from bench.report.headline import best_refiner
 from bench.report.leaderboard import MIN_SEEDS
 from bench.report.sections import hybrid_curves as curves
 from bench.report.table import Estimate, Row, Table
-from bench.report.text import amount, code, interval, kind_of_target, number, p_value
+from bench.report.text import amount, bracket, code, kind_of_target, number, p_value
 from bench.suites.arms import Arm
 
 NO_REFINER = f"Not known: no refiner here has {MIN_SEEDS} seeds with every cell scored, and a `source` to compare with."
@@ -41,9 +41,9 @@ def _much(table: Table, row: Row, gain: Estimate) -> str:
     said = f"{amount(gain.value, table, signed=True)} with {code(row.refiner)}"
     said += "" if row.arm == "refined" else f" in the arm {code(row.arm)}"
     n_rows = sum(1 for other in table.block("ranked") if other.refiner and other.gain and other.gain.interval)
-    for found, what in ((gain.interval, "95 %"), (gain.simultaneous, f"as the best of {n_rows} rows with a refiner")):
-        if found and (n_rows > 1 or found is gain.interval):
-            said += f", {what} {interval(found.low, found.high, table.decimals, signed=True)}"
+    if gain.interval:
+        all_rows = f" (holds for all {n_rows} rows with a refiner at once)" if n_rows > 1 else ""
+        said += f", 95 % {bracket(gain.interval, table.decimals, signed=True)}{all_rows}"
     if row.gap_closed_percent is not None and gain.value > 0:
         said += f"; that is {row.gap_closed_percent:.0f} % of the way to `oracle`"
     return f"{said}."

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from bench.api import Metric
 from bench.report.row_measures import NOT_MEASURED, Measured
 from bench.report.table import BLOCKS, Block, Estimate, Row, Table
-from bench.report.text import MARKS, NOTHING, interval, number, p_value, points
+from bench.report.text import MARKS, NOTHING, interval, number, p_value, points, with_bracket
 from bench.results.measurement import Quantity
 
 FLAGGED = "⚑ flagged"
@@ -59,7 +59,7 @@ class Column:
     optional: bool = False
 
     def heading(self, metric: Metric) -> str:
-        return self.title.format(metric=metric.name, unit=metric.unit or "no unit", points=points(metric))
+        return self.title.format(metric=metric.title, unit=metric.unit or "no unit", points=points(metric))
 
     def text(self, row: Row, table: Table) -> str:
         value = self.value(row)
@@ -76,12 +76,8 @@ class Column:
 
 
 def _estimate(estimate: Estimate, decimals: int, signed: bool) -> str:
-    parts = [number(estimate.value, decimals, signed)]
-    if estimate.interval:
-        parts.append(interval(estimate.interval.low, estimate.interval.high, decimals, signed))
-    if estimate.verdict:
-        parts.append(MARKS.get(estimate.verdict, estimate.verdict))
-    return " ".join(parts)
+    verdict = MARKS.get(estimate.verdict, estimate.verdict)
+    return f"{with_bracket(estimate, decimals, signed)} {verdict}".rstrip()
 
 
 def _percent(value: float, _: int) -> str:
@@ -97,8 +93,10 @@ _ESTIMATE_FIELDS: dict[str, Callable[[Estimate], Any]] = {
 }
 _GAIN_FIELDS: dict[str, Callable[[Estimate], Any]] = {
     **_ESTIMATE_FIELDS,
-    "_low_simultaneous": lambda e: e.simultaneous.low if e.simultaneous else None,
-    "_high_simultaneous": lambda e: e.simultaneous.high if e.simultaneous else None,
+    "_low": lambda e: e.alone.low if e.alone else None,
+    "_high": lambda e: e.alone.high if e.alone else None,
+    "_low_simultaneous": lambda e: e.interval.low if e.interval else None,
+    "_high_simultaneous": lambda e: e.interval.high if e.interval else None,
     "_verdict": lambda e: e.verdict,
 }
 _WHOLE: dict[str, Callable[[Any], Any]] = {"": lambda value: value}

@@ -40,7 +40,7 @@ def leaderboard_csv(tables: Sequence[Table]) -> bytes:
 
 def cells_csv(frame: pd.DataFrame) -> bytes:
     """UTF-8 CSV of a :func:`bench.report.frame.cell_frame`; metrics, seeds, versions and environment become columns."""
-    parts = [frame.drop(columns=[*OBJECTS, "scale", "higher_is_better"])]
+    parts = [frame.drop(columns=[*OBJECTS, "metric_label", "scale", "higher_is_better"])]
     for name, prefix in (
         ("metrics", ""),
         ("seeds", "seed."),

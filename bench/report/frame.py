@@ -3,9 +3,10 @@
 Columns
 -------
 ``suite`` and the fields of :class:`bench.results.record.Cell`; ``target_labels``, labelled target images that the
-arm trains on; ``status``, ``reason``; ``metric``, ``unit``, ``higher_is_better`` and ``scale`` of the primary metric;
-``score``, the primary metric in its printed unit; the fields of :class:`bench.results.cost.Cost`; ``steps``,
-``batch_size``; ``training_digest``, equal for cells that share a training; ``weights_digest``, ``pair_digest``.
+arm trains on; ``status``, ``reason``; ``metric``, ``metric_label``, ``unit``, ``higher_is_better`` and ``scale`` of the
+primary metric; ``score``, the primary metric in its printed unit; the fields of :class:`bench.results.cost.Cost`;
+``steps``, ``batch_size``; ``training_digest``, equal for cells that share a training; ``weights_digest``,
+``pair_digest``.
 
 Columns that hold objects: ``metrics`` (printed value by ``name [unit]``), ``contributions`` and ``groups`` (arrays, one
 entry a test image), ``per_image`` (statistics by name, packed), ``pair_info``, ``seeds`` (as text: they have 64 bits),
@@ -23,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from bench.api import UserError
-from bench.results.record import Array, PairInfo, Record
+from bench.results.record import Array, PairInfo, Record, label_of
 from bench.suites.arms import Arm
 
 TABLE = ["pair", "task", "model", "recipe", "budget"]
@@ -85,6 +86,7 @@ def _row(record: Record) -> dict[str, Any]:
         "status": record.status,
         "reason": record.reason,
         "metric": None,
+        "metric_label": None,
         "unit": None,
         "higher_is_better": None,
         "scale": np.nan,
@@ -109,6 +111,7 @@ def _row(record: Record) -> dict[str, Any]:
     primary = record.primary
     row |= {
         "metric": primary.name,
+        "metric_label": label_of(primary.name, primary.label),
         "unit": primary.unit,
         "higher_is_better": primary.higher_is_better,
         "scale": primary.scale,

@@ -102,9 +102,9 @@ def _estimate(comparison: stats.Comparison) -> Estimate:
         return Estimate(comparison.gain, verdict="no difference")
     return Estimate(
         value=comparison.gain,
-        interval=comparison.two_level,
+        interval=comparison.simultaneous,
         over_seeds=comparison.over_seeds,
         verdict=comparison.verdict,
         p_adjusted=comparison.p_adjusted,
-        simultaneous=comparison.simultaneous,
+        alone=comparison.two_level,
     )

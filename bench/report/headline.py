@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bench.report.leaderboard import MIN_SEEDS
 from bench.report.table import Estimate, Row, Table
-from bench.report.text import MARKS, amount, code, interval
+from bench.report.text import MARKS, amount, bracket, code
 
 
 def best_refiner(table: Table) -> tuple[Row, Estimate] | None:
@@ -71,16 +71,15 @@ def _measured(estimate: Estimate, table: Table) -> str:
     """``+3.2 accuracy points [+1.0, +5.4] (▲ gain)``."""
     parts = [amount(estimate.value, table, signed=True)]
     if estimate.interval:
-        parts.append(interval(estimate.interval.low, estimate.interval.high, table.decimals, signed=True))
+        parts.append(bracket(estimate.interval, table.decimals, signed=True))
     return " ".join([*parts, f"({MARKS.get(estimate.verdict, estimate.verdict)})"])
 
 
 def _one_gains(table: Table, row: Row, gain: Estimate) -> list[str]:
     how = "Refining with" if row.arm == "refined" else "Training on source and refined images together with"
     said = f"{how} {code(row.refiner)} gains {amount(gain.value, table, signed=True)}"
-    if gain.simultaneous:
-        limits = interval(gain.simultaneous.low, gain.simultaneous.high, table.decimals, signed=True)
-        said += f", 95 % simultaneous interval {limits},"
+    if gain.interval:
+        said += f", 95 % simultaneous interval {bracket(gain.interval, table.decimals, signed=True)},"
     said += f" over the same synthetic images unrefined (recipe {code(table.recipe)})"
     if row.gap_closed_percent is not None:
         said += f"; it closes {row.gap_closed_percent:.0f} % of the gap to `oracle`"

@@ -21,7 +21,7 @@ from bench.report.headline import best_refiner, headline, summary, verdict
 from bench.report.notes import detail, notes, reproduce, warnings
 from bench.report.provenance import Origin
 from bench.report.table import BLOCKS, Row, Table
-from bench.report.text import NOTHING, block_title, interval, kind_of_target, number, points, spans
+from bench.report.text import NOTHING, block_title, bracket, kind_of_target, number, points, spans, with_unit
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -121,15 +121,15 @@ class Board:
         if verdict(self.table) == "not resolved":
             return "no gain resolved"
         mark = {"gain": "▲", "loss": "▼"}[verdict(self.table)]
-        return f"{mark} {number(best[1].value, self.table.decimals, signed=True)} {points(self.table.metric)}"
+        figure = number(best[1].value, self.table.decimals, signed=True)
+        return f"{mark} {with_unit(figure, points(self.table.metric))}"
 
     @property
     def limits(self) -> str:
         best = best_refiner(self.table)
-        if best is None or best[1].simultaneous is None or verdict(self.table) == "not resolved":
+        if best is None or best[1].interval is None or verdict(self.table) == "not resolved":
             return ""
-        limits = best[1].simultaneous
-        return f"95 % {interval(limits.low, limits.high, self.table.decimals, signed=True)}"
+        return f"95 % {bracket(best[1].interval, self.table.decimals, signed=True)}"
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def _table(
     metric = Metric(name="score", higher_is_better=True, unit="")
     if len(scored):
         first = scored.iloc[0]
-        metric = Metric(first.metric, bool(first.higher_is_better), first.unit, float(first.scale))
+        metric = Metric(first.metric, bool(first.higher_is_better), first.unit, float(first.scale), first.metric_label)
     by_row = {(str(arm), str(refiner)): group for (arm, refiner), group in cells.groupby(["arm", "refiner"])}
     values = {label(*key): by_seed(group) for key, group in by_row.items()}
     seeds = tuple(sorted(int(seed) for seed in cells.task_seed.unique()))
@@ -100,7 +100,7 @@ def _table(
     rows = []
     for (arm, refiner), group in by_row.items():
         name = label(arm, refiner)
-        row = _row(arm, refiner, group, values[name], layout.groups)
+        row = _row(arm, refiner, group, values[name], layout.groups, metric)
         row = replace(
             row,
             reason=incomplete[name] or _too_few_seeds(row) or _other_training(row, cells),
@@ -115,7 +115,7 @@ def _table(
             row = replace(row, block="labelled" if row.target_labels else "ranked")
         rows.append(row)
     ordered = _ordered(rows, layout.sign)
-    reference = _reference(other, source, layout)
+    reference = _reference(other, source, layout, metric)
     if reference:
         ordered.append(reference)
 
@@ -146,7 +146,7 @@ def _groups(scored: pd.DataFrame) -> np.ndarray | None:
     return found[0] if found else None
 
 
-def _row(arm: str, refiner: str, cells: pd.DataFrame, values: BySeed, groups: np.ndarray | None) -> Row:
+def _row(arm: str, refiner: str, cells: pd.DataFrame, values: BySeed, groups: np.ndarray | None, metric: Metric) -> Row:
     """A row's own results, before it is compared with others."""
     ok = (cells.status == "ok").to_numpy()
     score = None
@@ -154,8 +154,8 @@ def _row(arm: str, refiner: str, cells: pd.DataFrame, values: BySeed, groups: np
         contributions = stacked(values, list(values))
         score = Estimate(
             value=float(contributions.mean()),
-            interval=_if_enough(stats.two_level_interval, contributions, groups),
-            over_seeds=_if_enough(stats.seed_interval, contributions.mean(axis=1)),
+            interval=_if_enough(stats.two_level_interval, metric, contributions, groups),
+            over_seeds=_if_enough(stats.seed_interval, metric, contributions.mean(axis=1)),
         )
     labels = [n for n in cells.target_labels if not pd.isna(n)]
     primary = next((str(name) for name in cells.metric.to_numpy()[ok]), "")
@@ -175,15 +175,18 @@ def _row(arm: str, refiner: str, cells: pd.DataFrame, values: BySeed, groups: np
     )
 
 
-def _if_enough(interval: Callable[..., stats.Interval], *values: np.ndarray | None) -> stats.Interval | None:
-    """The interval, or ``None`` where seeds or test images are too few for one."""
+def _if_enough(
+    interval: Callable[..., stats.Interval], metric: Metric, *values: np.ndarray | None
+) -> stats.Interval | None:
+    """The interval within the metric's bounds, or ``None`` where seeds or test images are too few for one."""
     try:
-        return interval(*values)
+        found = interval(*values)
     except stats.TooFew:
         return None
+    return found.within(*metric.bounds) if metric.bounds else found
 
 
-def _reference(other: pd.DataFrame, source: BySeed, layout: Layout) -> Row | None:
+def _reference(other: pd.DataFrame, source: BySeed, layout: Layout, metric: Metric) -> Row | None:
     """``source`` under the other recipe, tested by itself so that it changes no other row's correction."""
     cells = other[(other.arm == "source") & (other.refiner == "")]
     if cells.empty:
@@ -196,7 +199,7 @@ def _reference(other: pd.DataFrame, source: BySeed, layout: Layout) -> Row | Non
     of_papers = ", the papers' own" if recipe == "plain" else ""
     lacks = _incomplete(cells, sorted(cells.task_seed.unique()))
     return replace(
-        _row("source", "", cells, values, layout.groups),
+        _row("source", "", cells, values, layout.groups, metric),
         arm=name,
         gain=gain,
         strong_gain=gain if recipe == "plain" else None,

@@ -10,8 +10,11 @@ import numpy as np
 from bench import stats
 from bench.api.errors import DataError
 from bench.report.table import Row, Table
-from bench.report.text import MARKS, amount, code, interval, number, p_value, points
+from bench.report.text import MARKS, amount, bracket, code, number, p_value, points, with_unit
+from bench.results.record import label_of
 from bench.suites.load import shipped
+
+OVER_BOTH = "over seeds × images"
 
 
 def detail(row: Row, table: Table) -> list[tuple[str, str]]:
@@ -23,14 +26,14 @@ def detail(row: Row, table: Table) -> list[tuple[str, str]]:
         if estimate is None:
             continue
         figure = number(estimate.value, table.decimals, signed)
-        parts = [f"{figure} {points(table.metric) if signed else table.metric.unit}".strip()]
+        parts = [with_unit(figure, points(table.metric) if signed else table.metric.unit)]
         for what, limits in (
-            ("seeds × images", estimate.interval),
-            ("seeds alone", estimate.over_seeds),
-            ("all rows at once", estimate.simultaneous),
+            (OVER_BOTH if estimate.alone is None else f"{OVER_BOTH}, all rows at once", estimate.interval),
+            (f"{OVER_BOTH}, this row by itself", estimate.alone),
+            ("over seeds", estimate.over_seeds),
         ):
             if limits:
-                parts.append(f"{interval(limits.low, limits.high, table.decimals, signed)} over {what}")
+                parts.append(f"{bracket(limits, table.decimals, signed)} {what}")
         if estimate.p_adjusted is not None:
             parts.append(f"adjusted p {p_value(estimate.p_adjusted)}")
         if estimate.verdict:
@@ -54,8 +57,10 @@ def notes(table: Table) -> list[str]:
             "the weights after the last step are scored."
         )
     said.append(
-        "Brackets are 95 % t intervals over seeds × test images, what other seeds and another test set would give; "
-        "those over seeds alone are in leaderboard.csv. A gain is signed so that + is better."
+        "Brackets are 95 % t intervals over seeds × test images: what other seeds and another test set would give. "
+        "A gain is signed so that + is better. The bracket of a gain holds for all rows of its family at once and "
+        "agrees with the verdict: it excludes 0 exactly where the gain or loss is resolved (`(0` means above 0). "
+        "The interval of each row by itself, and those over seeds alone, are in `leaderboard.csv`."
     )
     said += _about_tests(table)
     if any(row.gain and row.gain.verdict == "same training" for row in table.rows):
@@ -158,7 +163,7 @@ def about_measures(table: Table) -> list[str]:
         placed = f" or, for labels that have a place in the image, {edges}" if labels["outlines"] != "none" else ""
         said.append(
             f"Labels after refining: measured on {labels['n_images']} refined images that no row trains on. Score kept "
-            f"is the {labels['metric'].replace('_', ' ')} of {labels['judge']}, relative to the same network on "
+            f"is the {label_of(labels['metric'])} of {labels['judge']}, relative to the same network on "
             f"{labels['reference']}. Flagged where whole intervals lie below "
             f"{labels['score_flagged_below']} (score, also relative to unrefined images){placed}."
         )

@@ -30,12 +30,14 @@ class Estimate:
     Attributes
     ----------
     value: printed unit; gains + is better.
-    interval: 95 % over seeds × test images; ``None`` for one seed, or for a gain that was not tested.
-    over_seeds: 95 % over seeds, for this test set.
+    interval: 95 % over seeds × test images, as printed; ``None`` for one seed, or for a gain that was not tested.
+        That of a gain holds for all rows of its family at once and agrees with the verdict: it excludes 0 exactly where
+        the verdict is ``gain`` or ``loss`` (:attr:`bench.stats.Comparison.simultaneous`).
+    alone: of a gain: 95 % over seeds × test images for this row by itself; ``None`` for a score.
+    over_seeds: 95 % over seeds, for this test set, for this row by itself.
     verdict: of a gain: ``gain``, ``loss``, ``not resolved``, ``same training``, ``no difference`` (on any
         test image) or ``not tested``; of a score empty.
     p_adjusted: Holm's, within the row's family.
-    simultaneous: 95 % over all rows of the family at once, for naming the best of several.
     """
 
     value: float
@@ -43,7 +45,7 @@ class Estimate:
     over_seeds: stats.Interval | None = None
     verdict: str = ""
     p_adjusted: float | None = None
-    simultaneous: stats.Interval | None = None
+    alone: stats.Interval | None = None
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bench import stats
 from bench.api import Metric
-from bench.report.table import Block, Table
+from bench.report.table import Block, Estimate, Table
 
 
 def spans(prose: str) -> Iterator[tuple[bool, str]]:
@@ -32,13 +33,15 @@ def kind_of_target(table: Table) -> str:
 
 
 def amount(value: float, table: Table, signed: bool = False) -> str:
-    """``+3.2 accuracy points``, ``-4.0 mm of translation_error``."""
+    """``+3.2 points in accuracy``, ``-4.0 mm in translation error``, ``+22.9° in mean angle error``."""
     metric = table.metric
-    figure = number(value, table.decimals, signed)
-    if metric.unit == "%":
-        return f"{figure} {metric.name.replace('_', ' ')} points"
-    name = metric.name.replace("_", " ")
-    return f"{figure} {metric.unit} of {name}" if metric.unit else f"{figure} of {name}"
+    unit = "points" if metric.unit == "%" else metric.unit
+    return f"{with_unit(number(value, table.decimals, signed), unit)} in {metric.title}"
+
+
+def with_unit(figure: str, unit: str) -> str:
+    """``3.2 mm``, ``3.2°``, ``3.2``."""
+    return f"{figure}{unit}" if unit == "°" else f"{figure} {unit}".strip()
 
 
 NOTHING = "–"
@@ -63,6 +66,24 @@ def number(value: float, decimals: int, signed: bool = False) -> str:
 def interval(low: float, high: float, decimals: int, signed: bool = False) -> str:
     """``[1.0, 5.4]``."""
     return f"[{number(low, decimals, signed)}, {number(high, decimals, signed)}]"
+
+
+def bracket(limits: stats.Interval, decimals: int, signed: bool = False) -> str:
+    """``[+1.0, +5.4]``; ``(0.0, +5.4]`` where the interval excludes zero but its near end is printed as zero."""
+    low, high = number(limits.low, decimals, signed), number(limits.high, decimals, signed)
+    opening, closing = "[", "]"
+    if limits.excludes_zero():
+        if float(low) == 0:
+            opening, low = "(", number(0.0, decimals)
+        if float(high) == 0:
+            closing, high = ")", number(0.0, decimals)
+    return f"{opening}{low}, {high}{closing}"
+
+
+def with_bracket(estimate: Estimate, decimals: int, signed: bool = False) -> str:
+    """``+3.2 [+1.0, +5.4]``, or the value alone where there is no interval."""
+    value = number(estimate.value, decimals, signed)
+    return value if estimate.interval is None else f"{value} {bracket(estimate.interval, decimals, signed)}"
 
 
 def p_value(value: float) -> str:

@@ -56,14 +56,34 @@ class Cell(Strict):
         return f"{readable}-r{self.refiner_seed}-s{self.task_seed}-{digest}"
 
 
+LABELS = {
+    "abs_rel": "AbsRel",
+    "ap": "AP",
+    "ap50": "AP50",
+    "collision_free_rate": "collision-free rate",
+    "miou": "mIoU",
+    "rmse_log": "log RMSE",
+    "rmse_m": "RMSE",
+    "sq_rel": "SqRel",
+    **{f"delta{n}": f"δ{n}" for n in (1, 2, 3)},
+}
+"""What pages call metrics of records that were made before metrics had labels; other names lose their underscores."""
+
+
+def label_of(name: str, label: str = "") -> str:
+    """What pages call a metric: its label, or what is known of an old record's metric by its name."""
+    return label or LABELS.get(name) or name.replace("_", " ")
+
+
 class MetricInfo(Strict):
-    """How to read a metric: printed value = stored value × ``scale``, in ``unit``."""
+    """How to read a metric: printed value = stored value × ``scale``, in ``unit``; pages call it ``label``."""
 
     name: str
     value: float
     higher_is_better: bool
     unit: str
     scale: float
+    label: str = ""
 
 
 class Array(Strict):

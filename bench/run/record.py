@@ -55,6 +55,7 @@ def record_of(
                 higher_is_better=metric.higher_is_better,
                 unit=metric.unit,
                 scale=metric.scale,
+                label=metric.title,
             )
             for metric in table.task.metrics
         ),

@@ -4,11 +4,12 @@ NumPy and SciPy, pure functions.
 
 Layout. ``(S, M)``: one row a task seed, one column a test image; the mean of a row is the score of that seed
 (``Task.contributions``). Scores and gains keep the caller's unit; the caller has signed them so that + is better.
-``S = 1`` is refused by :class:`TooFew`, NaN and infinity by ``DataError``. All intervals are t intervals, no bootstrap.
+``S = 1`` is refused by :class:`TooFew`, NaN and infinity by ``DataError``. All intervals are t intervals, no bootstrap;
+those of bounded scores are built on the logit scale (:meth:`Interval.within`).
 
-* ``spread``: the model of seeds and images, its variances, and the half-widths that follow;
-* ``intervals``: of one row's scores, of the change between two runs, of a rank correlation;
-* ``table``: all rows of a table against its baseline: Holm, what rows borrow, the smallest gain that would be seen.
+* ``variance``: the model of seeds and images, its variances, and the half-widths that follow;
+* ``one_row``: intervals of one row's scores, of the change between two runs, of a rank correlation;
+* ``many_rows``: all rows of a table against its baseline: Holm, what rows borrow, the smallest gain that would be seen.
 
 Not here: sign conventions, ranking, units, rounding, and the choice of which arms form a family.
 """

@@ -26,7 +26,7 @@ noise would show is raised to it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -50,16 +50,48 @@ class TooFew(DataError):
 
 @dataclass(frozen=True)
 class Interval:
-    """A two-sided confidence interval: ``mean ± t(dof) se = [low, high]``; ``dof`` is at most 1e6 (the normal)."""
+    """A two-sided confidence interval: ``mean ± t(dof) se = [low, high]``; ``dof`` is at most 1e6 (the normal).
+
+    ``open_at_zero``: one end is 0 and does not belong to the interval (:meth:`agreeing`).
+    """
 
     mean: float
     low: float
     high: float
     se: float
     dof: float
+    open_at_zero: bool = False
 
     def excludes_zero(self) -> bool:
-        return self.low > 0 or self.high < 0
+        return self.low > 0 or self.high < 0 or self.open_at_zero
+
+    def agreeing(self, resolved: bool) -> Interval:
+        """The interval with its end near zero moved to zero where it contradicts a verdict.
+
+        A resolved row whose interval includes zero ends at zero, exclusive. An unresolved row whose interval excludes
+        zero, which only rounding can bring about, ends at zero, inclusive.
+        """
+        if resolved == self.excludes_zero():
+            return self
+        return replace(self, **{"low" if self.mean > 0 else "high": 0.0}, open_at_zero=resolved)
+
+    def within(self, least: float, most: float) -> Interval:
+        """The interval of a score that lies between ``least`` and ``most``, built on the logit scale.
+
+        With ``u = (mean - least) / (most - least)`` and the half-width ``h`` in the same unit, the delta method gives
+        ``expit(logit(u) ± h / (u (1 - u)))``. Near a bound this interval covers more than the symmetric one and stays
+        inside (tests/stats/test_simulation.py). ``se`` and ``dof`` stay those of the symmetric interval. A mean at a
+        bound has no logit: its interval is cut at the bounds. A mean outside them leaves the interval unchanged.
+        """
+        if not least <= self.mean <= most:
+            return self
+        width = most - least
+        u, half = (self.mean - least) / width, (self.high - self.mean) / width
+        if half == 0 or u * (1 - u) <= 0:
+            return replace(self, low=max(self.low, least), high=min(self.high, most))
+        centre, reach = special.logit(u), half / (u * (1 - u))
+        low, high = (least + width * float(special.expit(centre + side * reach)) for side in (-1, 1))
+        return replace(self, low=min(low, self.mean), high=max(high, self.mean))
 
 
 class Term(NamedTuple):

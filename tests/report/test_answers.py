@@ -70,12 +70,13 @@ def answered(make_records):
 def test_every_answer_is_about_the_best_refiner_and_of_the_tables_own_numbers(answered):
     table, said = answered(seed_spread=0.005)
     row = table.find("refined", "fda")
-    assert said["much"].startswith(f"{row.gain.value:+.1f} accuracy points with `fda`, 95 % [")
-    assert f"as the best of 2 rows with a refiner [{row.gain.simultaneous.low:+.1f}, " in said["much"]
+    assert said["much"].startswith(f"{row.gain.value:+.1f} points in accuracy with `fda`, 95 % [")
+    assert f"95 % [{row.gain.interval.low:+.1f}, " in said["much"]
+    assert "] (holds for all 2 rows with a refiner at once)" in said["much"]
     assert f"{row.gap_closed_percent:.0f} % of the way to `oracle`" in said["much"]
     assert said["noise"].startswith("Resolved, a gain: adjusted p ")
     assert "5 seeds × 400 test images" in said["noise"]
-    assert f"A true gain of {table.gains.test.minimal_detectable_gain:.1f} accuracy points" in said["noise"]
+    assert f"A true gain of {table.gains.test.minimal_detectable_gain:.1f} points in accuracy" in said["noise"]
     assert said["labels"] == (
         "No damage was seen. Kept, in %: the judge's score 96 [92, 100] (identity 100); label edges 67 [65, 69] "
         "(identity 100; agreement 0.90 → 0.77). Foreground SSIM not measurable: no masks."

@@ -237,7 +237,7 @@ def test_verdicts_follow_the_adjusted_p():
 
 @pytest.mark.parametrize("level", [0.95, 0.8])
 def test_p_interval_and_verdict_never_contradict_each_other(level):
-    checked = set()
+    checked, late = set(), []
     for seed in range(60):
         baseline, rows = noisy_table(4, n_seeds=3, gains=(0.3, -0.4, 0.6), seed=seed)
         families = {"row 1": "a", "row 2": "a", "row 3": "b", "row 4": "a"}
@@ -245,14 +245,20 @@ def test_p_interval_and_verdict_never_contradict_each_other(level):
         for name, c in result.comparisons.items():
             n_family = 1 if name == "row 3" else 3
             assert (c.p < 1 - level) == c.two_level.excludes_zero()
-            assert (c.p * n_family < 1 - level) == c.simultaneous.excludes_zero()
+            assert c.resolved == c.simultaneous.excludes_zero()
+            bonferroni = c.p * n_family < 1 - level
+            assert (c.resolved and not bonferroni) == c.simultaneous.open_at_zero
+            assert c.simultaneous.low <= c.simultaneous.mean <= c.simultaneous.high
             assert c.resolved == (c.p_adjusted < 1 - level)
             assert c.resolved == (c.verdict in ("gain", "loss"))
             assert c.p_adjusted >= c.p
-            assert c.simultaneous.low <= c.two_level.low
+            if not c.simultaneous.open_at_zero:
+                assert c.simultaneous.low <= c.two_level.low
+            late.append(c.simultaneous.open_at_zero)
             assert c.two_level.high - c.two_level.low >= c.over_seeds.high - c.over_seeds.low
             checked.add(c.resolved)
     assert checked == {True, False}
+    assert any(late), "a row that only a later step of Holm resolves is among them"
 
 
 def test_holm_counts_within_each_family():

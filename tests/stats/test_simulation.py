@@ -11,7 +11,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from bench.stats import compare, minimal_detectable_gain, seed_interval, two_level_interval
-from bench.stats.variance import Spread, components
+from bench.stats.variance import Spread, Term, components
 
 
 def covers(interval, truth=0.0):
@@ -43,6 +43,58 @@ def test_seed_interval_covers(n_seeds):
     assert 0.92 <= coverage["normal"] <= 0.98
     assert 0.92 <= coverage["difference"] <= 0.98
     assert 0.85 <= coverage["skew"] <= 0.95, "the docstring says 88 %"
+
+
+@pytest.mark.parametrize("n_seeds", [3, 5, 10])
+@pytest.mark.parametrize("accuracy", [0.5, 0.9, 0.97])
+def test_intervals_of_a_bounded_score_cover_inside_its_bounds(accuracy, n_seeds):
+    """Accuracies on 100 images whose true value varies over seeds as a beta distribution does.
+
+    The symmetric interval cut at 100 % misses twice as often near the bound; that is why the logit is taken.
+    """
+    rng = np.random.default_rng([n_seeds, round(100 * accuracy)])
+    per_seed = rng.beta(30 * accuracy, 30 * (1 - accuracy), size=(2000, n_seeds))
+    scores = rng.binomial(100, per_seed).astype(float)
+    symmetric = [seed_interval(row) for row in scores]
+    bounded = [interval.within(0, 100) for interval in symmetric]
+    assert all(0 <= interval.low <= interval.mean <= interval.high <= 100 for interval in bounded)
+    coverage, of_symmetric = (np.mean([covers(i, 100 * accuracy) for i in found]) for found in (bounded, symmetric))
+    print(f"\n{accuracy:.0%}, S={n_seeds}: logit {coverage:.3f}, symmetric {of_symmetric:.3f}")
+    assert 0.93 <= coverage <= 0.98
+    if accuracy == 0.97:
+        assert of_symmetric < 0.92 < coverage
+
+
+def test_a_score_at_its_bound_keeps_its_interval_inside():
+    assert seed_interval(np.array([100.0, 100.0, 100.0])).within(0, 100).low == 100
+    touching = Spread((Term(np.array([4.0]), 2),)).intervals(np.array([100.0]), 0.05)[0].within(0, 100)
+    assert touching.high == 100
+    assert touching.low < 95
+    outside = seed_interval(np.array([-3.0, -2.0, -1.0]))
+    assert outside.within(0, 100) == outside, "a metric that leaves the bounds keeps the symmetric interval"
+
+
+@pytest.mark.parametrize("n_rows", [1, 3, 6])
+def test_the_printed_bracket_agrees_with_the_verdict_in_every_table(n_rows):
+    """Excludes zero exactly where resolved; and all brackets hold at once, but for the ends that Holm alone sets."""
+    rng = np.random.default_rng(n_rows)
+    gains = np.linspace(0, 4, n_rows)
+    n_late = all_far_ends_hold = 0
+    draws = 400
+    for _ in range(draws):
+        arms = rng.normal(size=(n_rows + 1, 5))
+        arms[1:] += gains[:, None]
+        found = list(compared(table(arms, rng=rng)).comparisons.values())
+        for c in found:
+            assert c.simultaneous.excludes_zero() == c.resolved == (c.verdict in ("gain", "loss"))
+            assert c.simultaneous.low <= c.gain <= c.simultaneous.high
+        n_late += sum(c.simultaneous.open_at_zero for c in found)
+        all_far_ends_hold += all(
+            covers(c.simultaneous, truth) or c.simultaneous.open_at_zero for c, truth in zip(found, gains, strict=True)
+        )
+    print(f"\n{n_rows} rows: all hold in {all_far_ends_hold / draws:.3f}, {n_late} ends at zero")
+    assert all_far_ends_hold / draws >= 0.95 - 2 * 0.011
+    assert (n_late > 0) == (n_rows > 1)
 
 
 @pytest.mark.parametrize("n_images", [5, 40])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bench.report.figures.svg import PAINTS, SETTINGS, inline_svg, new_figure
 from bench.report.table import Estimate, Table
-from bench.report.text import interval, number, points
+from bench.report.text import bracket, number, points, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,7 +93,7 @@ def short(name: str, longest: int = LONGEST) -> str:
 
 def with_limits(estimate: Estimate, table: Table) -> str:
     """``+3.2 points [+1.0, +5.4]``."""
-    said = f"{number(estimate.value, table.decimals, signed=True)} {points(table.metric)}"
+    said = with_unit(number(estimate.value, table.decimals, signed=True), points(table.metric))
     if estimate.interval is None:
         return said
-    return f"{said} {interval(estimate.interval.low, estimate.interval.high, table.decimals, signed=True)}"
+    return f"{said} {bracket(estimate.interval, table.decimals, signed=True)}"

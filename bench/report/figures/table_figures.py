@@ -24,7 +24,7 @@ from bench.report.figures.svg import CURVES, PAINTS
 from bench.report.headline import best_refiner
 from bench.report.sections.cost import pareto_front
 from bench.report.table import Estimate, Table, label
-from bench.report.text import kind_of_target, number, points
+from bench.report.text import kind_of_target, number, points, with_unit
 from bench.suites.arms import Arm
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _labels(table: Table) -> Draft | None:
         axes.set_xticks([], minor=True)
         axes.set_xlabel(images)
         unit = f", {table.metric.unit}" if table.metric.unit else ""
-        axes.set_ylabel(f"{table.metric.name.replace('_', ' ')}{unit}")
+        axes.set_ylabel(f"{table.metric.title}{unit}")
         axes.legend(loc="best", fontsize=11)
 
     caption = f"Bands are the scores' 95 % intervals. Logarithmic from {counted[0]} images on; at 0 there are none."
@@ -136,7 +136,7 @@ def _curves(table: Table) -> Iterator[_Curve]:
 
 
 def _score(estimate: Estimate, table: Table) -> str:
-    return f"{number(estimate.value, table.decimals)} {table.metric.unit}".strip()
+    return with_unit(number(estimate.value, table.decimals), table.metric.unit)
 
 
 def _cost(table: Table) -> Draft | None:

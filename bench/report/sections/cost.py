@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.report.table import Heading, Section
-from bench.report.text import NOTHING, interval, number, points
+from bench.report.text import NOTHING, number, points, with_bracket
 
 if TYPE_CHECKING:
     from bench.report.table import Table
@@ -43,14 +43,13 @@ def pareto_front(placed: Sequence[tuple[float, float]]) -> list[int]:
 def cost_frame(table: Table, cells: pd.DataFrame) -> pd.DataFrame:
     """A row for each tested refiner (arm ``refined``), the cheapest first; empty with fewer than two.
 
-    Columns: ``refiner``; ``gain`` with ``gain_low``, ``gain_high`` (95 %) and ``gain_verdict``; ``seconds`` to fit and
-    refine; the means over its cells of :data:`SHOWN`; and ``on_front``, whether none gains more for as little.
+    Columns: ``refiner``; ``gain`` with ``gain_low``, ``gain_high`` (95 %, this row by itself) and ``gain_verdict``;
+    ``seconds`` to fit and refine; the means over its cells of :data:`SHOWN`; and ``on_front``, whether none
+    gains more for as little.
     """
     found: list[dict[str, Any]] = []
     tested = [
-        (row, row.gain, row.gain.interval)
-        for row in table.rows
-        if row.arm == "refined" and row.gain and row.gain.interval
+        (row, row.gain, row.gain.alone) for row in table.rows if row.arm == "refined" and row.gain and row.gain.alone
     ]
     if len(tested) < 2:
         return pd.DataFrame()
@@ -87,11 +86,11 @@ def section(table: Table, cells: pd.DataFrame) -> Section | None:
         Heading("front", right=False),
         *(Heading(title) for title, _ in stated.values()),
     )
+    gains = {row.refiner: row.gain for row in table.rows if row.arm == "refined" and row.gain}
     rows = tuple(
         (
             f"`{row['refiner']}`",
-            f"{number(row['gain'], table.decimals, signed=True)} "
-            f"{interval(row['gain_low'], row['gain_high'], table.decimals, signed=True)}",
+            with_bracket(gains[row["refiner"]], table.decimals, signed=True),
             "●" if row["on_front"] else NOTHING,
             *(_amount(row[name], decimals) for name, (_, decimals) in stated.items()),
         )

@@ -21,6 +21,7 @@ from bench.stats.hybrid_curves import Saved, saved
 from bench.suites.arms import Arm
 
 if TYPE_CHECKING:
+    from bench.api import Metric
     from bench.report.gains import BySeed
     from bench.report.table import Table
 
@@ -83,7 +84,7 @@ def curve_frame(table: Table, cells: pd.DataFrame) -> pd.DataFrame:
         references = {"real": by_name.get(("real@k", "")), "hybrid": by_name.get((f"hybrid@k{mode}", ""))}
         for k, values in curve.points.items():
             row: dict[str, Any] = {"curve": curve.arm, "refiner": curve.refiner, "k": k, "n_seeds": len(values)}
-            row |= _band(values, groups)
+            row |= _band(values, groups, table.metric)
             for name, reference in references.items():
                 if curve.arm != "real@k" and reference is not None and reference is not curve:
                     row |= _savings(name, _saved(reference, k, values, groups, sign))
@@ -102,7 +103,7 @@ def section(table: Table, cells: pd.DataFrame) -> Section | None:
         Heading("refiner", right=False),
         Heading("k"),
         Heading("seeds"),
-        Heading(f"{table.metric.name}, {table.metric.unit or 'no unit'} [95 %]"),
+        Heading(f"{table.metric.title}, {table.metric.unit or 'no unit'} [95 %]"),
         *(Heading(f"labels saved over `{name}@k` [95 %]") for name in savings),
     )
     rows = tuple(tuple(_texts(row, table, savings)) for row in frame.to_dict("records"))
@@ -145,13 +146,15 @@ def _finding(frame: pd.DataFrame, kind: str) -> str:
     return said
 
 
-def _band(values: BySeed, groups: np.ndarray | None) -> dict[str, float]:
+def _band(values: BySeed, groups: np.ndarray | None, metric: Metric) -> dict[str, float]:
     stacked = np.stack(list(values.values()))
     band = {"score": float(stacked.mean())}
     try:
         both, seeds = stats.two_level_interval(stacked, groups), stats.seed_interval(stacked.mean(1))
     except stats.TooFew:
         return band
+    if metric.bounds:
+        both, seeds = both.within(*metric.bounds), seeds.within(*metric.bounds)
     return band | {"low": both.low, "high": both.high, "low_over_seeds": seeds.low, "high_over_seeds": seeds.high}
 
 

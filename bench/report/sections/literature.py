@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench.report.table import Heading, Section
-from bench.report.text import NOTHING, interval, number, points
+from bench.report.table import Heading, Section, label
+from bench.report.text import NOTHING, points, with_bracket
 
 if TYPE_CHECKING:
     from bench.report.table import Row, Table
@@ -41,11 +41,11 @@ def literature_frame(table: Table) -> pd.DataFrame:
 
     Columns: ``study``, ``setting``; ``published`` and ``published_gain`` over the paper's unrefined training, + better;
     ``row`` as suites write it, empty where none comes near; ``here`` and ``here_gain``, each with its 95 % ``_low`` and
-    ``_high``, empty where that row was not run.
+    ``_high`` for the row by itself, empty where that row was not run.
     """
     task = table.task.split(":")[0]
     sign = 1.0 if table.metric.higher_is_better else -1.0
-    rows = {f"{row.arm} {row.refiner}".strip(): row for row in table.rows}
+    rows = {label(row.arm, row.refiner): row for row in table.rows}
     found: list[dict[str, Any]] = []
     for study in studies():
         if table.pair.split(":")[0] not in study["pairs"]:
@@ -68,7 +68,7 @@ def section(table: Table, cells: pd.DataFrame) -> Section | None:
     frame = literature_frame(table)
     if frame.empty:
         return None
-    metric = f"{table.metric.name}, {table.metric.unit}".rstrip(", ")
+    metric = f"{table.metric.title}, {table.metric.unit}".rstrip(", ")
     headings = (
         Heading("published", right=False),
         Heading(metric),
@@ -98,8 +98,8 @@ def _here(row: Row | None) -> dict[str, float]:
     for name, estimate in (("here", row and row.score), ("here_gain", row and row.gain)):
         if estimate:
             said[name] = estimate.value
-            if estimate.interval:
-                said |= {f"{name}_low": estimate.interval.low, f"{name}_high": estimate.interval.high}
+            if limits := estimate.alone or estimate.interval:
+                said |= {f"{name}_low": limits.low, f"{name}_high": limits.high}
     return said
 
 
@@ -114,21 +114,17 @@ def _finding(frame: pd.DataFrame, names: list[str]) -> str:
 
 
 def _texts(frame: pd.DataFrame, table: Table) -> Iterator[tuple[str, ...]]:
+    rows = {label(row.arm, row.refiner): row for row in table.rows}
     for row in frame.to_dict("records"):
         gain, name = row["published_gain"], row["row"]
+        here = rows.get(name)
         yield (
             row["setting"],
             f"{row['published']:g}",
             f"{gain:+.2f}" if gain else NOTHING,
             f"`{name}`" if pd.notna(name) else "none",
-            _measured(row, "here", table, signed=False) or ("not run" if pd.notna(name) else NOTHING),
-            _measured(row, "here_gain", table, signed=True) or NOTHING,
+            with_bracket(here.score, table.decimals)
+            if here and here.score
+            else ("not run" if pd.notna(name) else NOTHING),
+            with_bracket(here.gain, table.decimals, signed=True) if here and here.gain else NOTHING,
         )
-
-
-def _measured(row: dict[Any, Any], name: str, table: Table, signed: bool) -> str:
-    value, low, high = row[name], row[f"{name}_low"], row[f"{name}_high"]
-    if pd.isna(value):
-        return ""
-    text = number(value, table.decimals, signed)
-    return text if pd.isna(low) else f"{text} {interval(low, high, table.decimals, signed)}"
