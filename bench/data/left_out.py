@@ -1,23 +1,51 @@
 """Which files of a user's folder are not used, and why: nothing is left out silently.
 
 :func:`left_out` sorts every file that is neither an image of the listing nor a label of one by its reason;
-:func:`notes` is the short form that ``plan`` and ``run`` print, about files that may be missed.
+:func:`notes` is the short form that ``plan`` and ``run`` print, about files that may be missed, and :func:`short` that
+of ``refine``, which copies what it does not refine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.data.folders import all_images_among, shown
-from bench.data.formats import FORMATS, UNREAD, class_folders, format_title
+from bench.data.formats import (
+    FORMATS,
+    UNREAD,
+    class_folders,
+    coco,
+    cvat,
+    depth_png,
+    format_title,
+    kitti_labels,
+    labelme,
+    mask_png,
+    replicator,
+    voc,
+    yolo,
+)
 from bench.data.listing import Listing
 from bench.data.roles import DEPTH_WORDS, INSTANCE_WORDS, MASK_WORDS, keys_of, label_words, roles_of
 
-LABEL_SUFFIXES = frozenset({".txt", ".xml", ".json", ".npy", ".npz", ".exr", ".pfm"})
-NAMES = frozenset(
-    {"classes.txt", "labels.txt", "class_names.txt", "names.txt", "_classes.txt", "obj.names", "labelmap.txt"}
-)
+READ_BESIDE: Mapping[str, frozenset[str]] = {
+    yolo.NAME: frozenset({".txt"}),
+    kitti_labels.NAME: frozenset({".txt"}),
+    voc.NAME: frozenset({".xml"}),
+    labelme.NAME: frozenset({".json"}),
+    replicator.NAME: frozenset({".json", ".npy", ".png"}),
+    depth_png.NAME: frozenset({".npy", ".npz", ".exr", ".pfm"}),
+    mask_png.NAME: frozenset(),
+    class_folders.NAME: frozenset(),
+}
+"""Suffixes of the label files that a format reads beside each image, under its name."""
+DOCUMENTS = {coco.NAME: coco, cvat.NAME: cvat}
+"""Formats whose label files describe many images, and can be told from other files by what is in them."""
+LABEL_SUFFIXES = frozenset({".txt", ".xml", ".json", ".jsonl", ".npy", ".npz", ".exr", ".pfm"})
+ARRAYS = frozenset({".npy", ".npz", ".h5", ".exr", ".hdr"})
+"""Kinds of files that hold labels beside pictures more often than pictures."""
+NAMES = frozenset({*yolo.NAME_FILES, *mask_png.TXT, *mask_png.CSV, mask_png.LABELMAP})
 NAMES_SUFFIXES = frozenset({".yaml", ".yml", ".csv"})
 _WORDS = {"segmentation": MASK_WORDS - INSTANCE_WORDS, "depth": DEPTH_WORDS}
 
@@ -25,27 +53,35 @@ _WORDS = {"segmentation": MASK_WORDS - INSTANCE_WORDS, "depth": DEPTH_WORDS}
 def left_out(root: Path, files: Sequence[Path], listing: Listing, task: str) -> dict[str, list[Path]]:
     """Files that are not used, relative to the root, by reason.
 
-    Files of text or arrays with the name of an image count as its labels where the format has labels, and so do
-    documents of a whole set (JSON, XML) in a format that is kept in such.
+    Parameters
+    ----------
+    task: whose labels are read; empty for ``refine``, which copies them.
     """
     listed = {Path(name).relative_to(root) for name in listing.names if Path(name).is_relative_to(root)}
-    if listing.format == "BOP":
+    if listing.format == "BOP" and task:
         return {}  # crops are cut from images, whose files are read through the scenes' JSON files
     roles = roles_of(all_images_among(files))
     images, labels = set(roles.images), set(roles.labels)
     keys = {key for image in listed for key in keys_of(image)}
     found: dict[str, list[Path]] = {}
     for file in files:
-        if file not in listed and (reason := _reason(file, images, labels, keys, listing, task)):
+        if file in listed:
+            continue
+        belongs = bool(keys & set(keys_of(file)))
+        if task:
+            reason = _reason(root, file, images, labels, belongs, listing, task)
+        else:
+            reason = _reason_to_copy(file, images, labels, listing)
+        if reason:
             found.setdefault(reason, []).append(file)
     return found
 
 
 def _reason(
-    file: Path, images: set[Path], labels: set[Path], keys: set[str], listing: Listing, task: str
+    root: Path, file: Path, images: set[Path], labels: set[Path], belongs: bool, listing: Listing, task: str
 ) -> str | None:
     """Why a file is not used; ``None`` if it is used as a label, or names classes."""
-    suffix, belongs = file.suffix.lower(), bool(keys & set(keys_of(file)))
+    suffix = file.suffix.lower()
     if file in images:
         return "in no class folder" if listing.format == class_folders.NAME else "images that the labels do not list"
     if file in labels:
@@ -55,13 +91,47 @@ def _reason(
         return f"images that hold labels, not read for {task}"
     if file.name.lower() in NAMES or suffix in NAMES_SUFFIXES:
         return None if listing.class_names else "names of classes without labels"
-    if listing.labels and suffix in LABEL_SUFFIXES and (belongs or suffix in (".json", ".xml")):
+    if listing.labels and _is_read(root, file, belongs, listing.format):
         return None
-    if suffix in UNREAD:
+    if suffix in UNREAD - LABEL_SUFFIXES:
         return f"of a kind that is not read ({suffix})"
     if suffix in LABEL_SUFFIXES:
-        return f"not known as labels for {task}" if belongs or not listing.labels else "labels of no image"
+        if not listing.labels:
+            return f"not known as labels for {task}"
+        is_own = suffix in READ_BESIDE.get(listing.format, frozenset())
+        return "labels of no image" if is_own else f"no {listing.format} labels"
     return "neither images nor labels"
+
+
+def _is_read(root: Path, file: Path, belongs: bool, format_name: str) -> bool:
+    """Whether a file that is no image is read for its format's labels."""
+    suffix = file.suffix.lower()
+    if format_name in READ_BESIDE:
+        return belongs and suffix in READ_BESIDE[format_name]
+    if format_name in DOCUMENTS:
+        return suffix in (".json", ".xml") and DOCUMENTS[format_name].recognised(root, (file,))
+    return suffix in LABEL_SUFFIXES  # Unity's, and published sets: their trees hold files of definitions
+
+
+def _reason_to_copy(file: Path, images: set[Path], labels: set[Path], listing: Listing) -> str | None:
+    """Why ``refine`` takes a file for no picture; ``None`` for labels in files that are no images."""
+    suffix = file.suffix.lower()
+    if file in images:
+        in_classes = listing.format == class_folders.NAME
+        return "in no class folder" if in_classes else f"that the {listing.format} labels do not list"
+    if file in labels:
+        return "that are labels by their names or folders"
+    if file.name.lower() in NAMES or suffix in NAMES_SUFFIXES | LABEL_SUFFIXES | ARRAYS:
+        return None
+    return f"of a kind that is not read ({suffix})" if suffix in UNREAD else "that are neither images nor labels"
+
+
+def short(found: Mapping[str, Sequence[Path]]) -> tuple[str, ...]:
+    """One line per reason: how many files, and the first."""
+    return tuple(
+        f"{len(files)} file{'s' if files[1:] else ''} (first: {files[0].as_posix()}) {reason}"
+        for reason, files in found.items()
+    )
 
 
 def notes(root: Path, files: Sequence[Path], listing: Listing, task: str) -> tuple[str, ...]:

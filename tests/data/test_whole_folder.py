@@ -90,7 +90,7 @@ def test_labels_by_name_are_left_out_and_said(tmp_path, label):
     assert any("4 files" in line and "are labels by their names or folders" in line for line in given.left_out)
 
 
-@pytest.mark.parametrize("name", ["video.mp4", "photo.heic", "sky.hdr"])
+@pytest.mark.parametrize("name", ["video.mp4", "photo.gif", "sky.hdr"])
 def test_kinds_that_are_not_read_are_said(tmp_path, name):
     pictures(tmp_path, "{:03d}.png")
     (tmp_path / name).write_bytes(b"\0")

@@ -15,6 +15,7 @@ import numpy as np
 
 from bench.api.errors import DataError
 from bench.api.names import nearest
+from bench.data.depth_units import ALLOWED as ALLOWED_UNITS
 from bench.data.folders import composed
 from bench.data.listing import Listing, with_classes
 
@@ -95,14 +96,14 @@ def depth_range_m(known: Mapping[str, np.ndarray], folders: Mapping[str, Path], 
             why = "as asked" if asked else "any camera" if side == "source" else f"the source reaches {far:g} m"
             raise DataError(
                 f"{folders[side]}: the median depth would be {median:.4g} m, and {low:.3g} to {high:.3g} m is "
-                f"plausible ({why}); correct {option} (mm, cm, m or 1/256m) or --depth-range"
+                f"plausible ({why}); correct {option} ({ALLOWED_UNITS}) or --depth-range"
             )
         ratio = median / float(np.median(known["source"]))
         if not asked and not 1 / APART <= ratio <= APART:
             raise DataError(
                 f"{folders[side]}: the median depth would be {median:.4g} m, and the source's "
                 f"{median / ratio:.4g} m: {max(ratio, 1 / ratio):.1f} times apart; correct --depth-unit or "
-                "--target-depth-unit (mm, cm, m or 1/256m), or, if they are so, state --depth-range NEAR+FAR"
+                f"--target-depth-unit ({ALLOWED_UNITS}), or, if they are so, state --depth-range NEAR+FAR"
             )
     return near, far
 

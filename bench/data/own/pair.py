@@ -27,6 +27,7 @@ from bench.api import Frozen, Limits, Pair, SourceFile, SourceSplits, TargetSpli
 from bench.api.terms import Fit
 from bench.data import fitting, left_out
 from bench.data.depth_units import parse_unit
+from bench.data.doubtful import refuse_doubtful
 from bench.data.fitting import Size
 from bench.data.folders import files_below, sequence_of
 from bench.data.formats import Options, class_folders, recognise
@@ -262,6 +263,9 @@ class OwnPair(Pair):
         other = self.params.target if root == self.params.source else self.params.source
         options = Options(self.params.task, parse_unit(unit) if unit else None, other, self.params.mask_levels)
         found = recognise(root, options)
+        if found.format not in (class_folders.NAME, "BOP"):
+            pictures = [Path(name).relative_to(root) for name in found.names]
+            refuse_doubtful(root, pictures, "it would be trained on as a picture")
         return replace(found, notes=(*found.notes, *left_out.notes(root, files_below(root), found, self.params.task)))
 
     def _sequence(self, name: str, root: Path) -> str:
