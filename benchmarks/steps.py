@@ -93,7 +93,7 @@ def work_of_fit(refiner: Refiner, task: Task | None, size: int, n_rounds: int) -
             columns |= frozenset(task.labels if task else {"class_id"})
         source, target = toy_images(N_IMAGES, size, size, seed=1), toy_images(N_IMAGES, size, size, seed=2)
         with Counted():
-            budget = Budget(name="light", train_steps=n_rounds, batch_size=1)
+            budget = Budget(name="light", train_steps=1, batch_size=1, fit_steps=n_rounds)
             refiner.fit(source.only(columns), target.unlabelled(), budget, context)
         return [(n - m, end - start) for (m, start), (n, end) in itertools.pairwise(looks)]
 
@@ -125,7 +125,7 @@ def work_of_refine(refiner: Refiner, task: Task | None, size: int) -> Work:
     columns = refiner.reads | frozenset()
     given = columns | frozenset(task.labels if task else {"class_id"}) if refiner.needs else columns
     context = toy_context(refiner.needs, task, (size, size))
-    budget = Budget(name="light", train_steps=1, batch_size=1)
+    budget = Budget(name="light", train_steps=1, batch_size=1, fit_steps=1)
     refiner.fit(source.only(given), target.unlabelled(), budget, context)
     rows = np.arange(64)
     batch, generators = make_batch(source, "source_train", rows, columns), generators_for(0, "source_train", rows, 0)
@@ -301,7 +301,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--size", type=int, default=64, help="side of the images in pixels")
-    parser.add_argument("--rounds", type=int, default=60, help="rounds of each fit, 40 to 99")
+    parser.add_argument("--rounds", type=int, default=60, help="rounds of each fit, 40 or more")
     parser.add_argument("--no-limit", action="store_true", help="leave out the limits, which take as long as the rest")
     options = parser.parse_args()
     found = cases(options)

@@ -20,6 +20,7 @@ Layout: ``image`` float32 (B, 3, H, W) in [0, 1]; networks work in [−1, 1].
 Deviations, with reasons:
 
 * The first compared layer is the image itself, not the image with its reflected border: the border repeats places.
+* ``light`` learns from four images a step and stores an average of G's weights over about fifty steps.
 * Images are not mirrored; crops, and networks that shrink with images and budgets, are as in ``cyclegan``.
 """
 
@@ -57,7 +58,9 @@ LEFT_OUT = -10.0
 N_PLACES = 256
 
 SIZES = {
-    "light": Size(width=12, n_blocks=3, discriminator_width=16, batch_size=1, rounds=450, learning_rate=1e-3),
+    "light": Size(
+        width=16, n_blocks=3, discriminator_width=16, batch_size=4, rounds=450, learning_rate=1e-3, average=0.98
+    ),
     "standard": Size(
         width=24, n_blocks=4, discriminator_width=32, batch_size=1, rounds=2_500, learning_rate=5e-4, crop=256
     ),
@@ -101,7 +104,8 @@ class CUT(Refiner):
         projector = drawn(lambda: Projector(channels, DIMS[budget.name]), "xavier", random)
         critic = drawn(lambda: PatchGAN(size.discriminator_width, layers_for(height, width)), "xavier", random)
         game = ContrastiveGame(translator, projector, critic, self.params, random)
-        optimisation = Optimisation(size.learning_rate, schedule=constant_then_linear(self.params.constant))
+        schedule = constant_then_linear(self.params.constant)
+        optimisation = Optimisation(size.learning_rate, schedule=schedule, average=size.average)
         self.images_seen = play(
             game, source, target, [Phase(n_rounds)], size.batch_size, optimisation, context, crop=size.crop
         )

@@ -84,7 +84,7 @@ class CycleGAN(Refiner):
         networks = _drawn_networks(size, n_blocks, layers_for(height, width), context.generator)
         game = self.game(networks, target, context)
         n_rounds = rounds_of(size, budget, source, target)
-        optimisation = Optimisation(size.learning_rate)
+        optimisation = Optimisation(size.learning_rate, average=size.average)
         self.images_seen = play(
             game, source, target, [Phase(n_rounds)], size.batch_size, optimisation, context, crop=size.crop
         )

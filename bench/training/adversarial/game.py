@@ -128,7 +128,7 @@ class Size:
 
     ``rounds`` are those at 32×32 pixels and below; larger images get fewer (:func:`rounds_of`). ``epochs``, where it is
     set, replaces them by so many passes over the larger domain, whatever the size of the images. Larger images than
-    ``crop`` are learned from in crops of that side; 0: whole.
+    ``crop`` are learned from in crops of that side; 0: whole. ``average`` is :class:`Optimisation`'s.
     """
 
     width: int
@@ -139,6 +139,7 @@ class Size:
     epochs: int = 0
     learning_rate: float = 2e-4
     crop: int = 0
+    average: float | None = None
 
     def seen(self, images: ImageSet) -> tuple[int, int]:
         """Width and height of what the networks learn from."""

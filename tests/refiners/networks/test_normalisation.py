@@ -18,11 +18,12 @@ def by_definition(hidden: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("n_images", [1, 3])
+@pytest.mark.parametrize("shape", [(8, 12, 10), (64, 16, 12)], ids=["small", "large"])
 @pytest.mark.parametrize(("of_input", "of_gradient"), list(product(LAYOUTS, LAYOUTS)))
-def test_values_and_gradients_in_every_layout(n_images, of_input, of_gradient):
+def test_values_and_gradients_in_every_layout(n_images, shape, of_input, of_gradient):
     """torch's own is wrong for one image whose gradient is channels last."""
     random = torch.Generator().manual_seed(0)
-    values, gradient = torch.randn(2, n_images, 8, 12, 10, generator=random)
+    values, gradient = torch.randn(2, n_images, *shape, generator=random)
     hidden = values.clone(memory_format=LAYOUTS[of_input]).requires_grad_()
     exact = values.double().requires_grad_()
     made, wanted = instance_norm(hidden), by_definition(exact)
