@@ -45,7 +45,7 @@ DOCUMENTS = {coco.NAME: coco, cvat.NAME: cvat}
 LABEL_SUFFIXES = frozenset({".txt", ".xml", ".json", ".jsonl", ".npy", ".npz", ".exr", ".pfm"})
 ARRAYS = frozenset({".npy", ".npz", ".h5", ".exr", ".hdr"})
 """Kinds of files that hold labels beside pictures more often than pictures."""
-NAMES = frozenset({*yolo.NAME_FILES, *mask_png.TXT, *mask_png.CSV, mask_png.LABELMAP})
+NAMES = frozenset({*NAME_FILES, *mask_png.TXT, *mask_png.CSV, mask_png.LABELMAP})
 NAMES_SUFFIXES = frozenset({".yaml", ".yml", ".csv"})
 _WORDS = {"segmentation": MASK_WORDS - INSTANCE_WORDS, "depth": DEPTH_WORDS}
 
