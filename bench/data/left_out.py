@@ -26,6 +26,7 @@ from bench.data.formats import (
     voc,
     yolo,
 )
+from bench.data.formats.yolo_names import NAME_FILES
 from bench.data.listing import Listing
 from bench.data.roles import DEPTH_WORDS, INSTANCE_WORDS, MASK_WORDS, keys_of, label_words, roles_of
 
