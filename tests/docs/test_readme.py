@@ -61,3 +61,17 @@ def test_the_refiner_of_the_readme_is_ten_lines():
     (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert "class Paler(Refiner)" in example  # tests/docs/test_commands.py checks its contract
     assert len([line for line in example.splitlines() if line.strip()]) <= 10
+
+
+def test_the_readmes_gains_are_what_the_published_records_say(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    import readme_figures
+
+    copy = tmp_path / "README.md"
+    copy.write_text((ROOT / "README.md").read_text())
+    readme_figures.write_table(copy)
+    assert first_difference((ROOT / "README.md").read_text(), copy.read_text()) is None, "run docs/readme_figures.py"
+    rows = readme_figures.lines()[2:]
+    assert 1 <= len(rows) <= 8
+    kinds = ["stand-in" in row for row in rows]
+    assert kinds == sorted(kinds), "real targets first"
