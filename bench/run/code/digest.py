@@ -27,7 +27,9 @@ from types import ModuleType
 import bench
 from bench.api import Pair, Refiner, Task
 from bench.api.names import unknown
+from bench.api.plain_text import clean
 from bench.plugins.registry import Registry
+from bench.plugins.sources import plug_in_code
 from bench.results.files import write_atomically
 from bench.run.code.source_units import Module, Parsed, Unit
 from bench.run.store import Store
@@ -44,10 +46,11 @@ Name = tuple[str, str]
 def harness_modules() -> frozenset[str]:
     """Modules that jobs use and that determine no result.
 
-    The registry finds plug-ins, the store keeps files, ``write_atomically`` stands beside the schema of records, and
-    ``unknown`` words the message about a name that was mistyped.
+    The registry finds plug-ins and their sources, the store keeps files, ``write_atomically`` stands beside the schema of
+    records, ``unknown`` words the message about a name that was mistyped, and ``clean`` takes control characters out of
+    texts that are shown.
     """
-    return frozenset(part.__module__ for part in (Registry, Store, write_atomically, unknown))
+    return frozenset(part.__module__ for part in (Registry, plug_in_code, Store, write_atomically, unknown, clean))
 
 
 @dataclass(frozen=True)
