@@ -46,9 +46,9 @@ Name = tuple[str, str]
 def harness_modules() -> frozenset[str]:
     """Modules that jobs use and that determine no result.
 
-    The registry finds plug-ins and their sources, the store keeps files, ``write_atomically`` stands beside the schema of
-    records, ``unknown`` words the message about a name that was mistyped, and ``clean`` takes control characters out of
-    texts that are shown.
+    The registry finds plug-ins and their sources, the store keeps files, ``write_atomically`` stands beside the schema
+    of records, ``unknown`` words the message about a name that was mistyped, and ``clean`` takes control characters out
+    of texts that are shown.
     """
     return frozenset(part.__module__ for part in (Registry, plug_in_code, Store, write_atomically, unknown, clean))
 
