@@ -159,7 +159,8 @@ def work_of_training(task: Task, model: str, registry: Registry, size: int, n_st
         params = ModelParams(**described.params)
         network = task.build(split_variant(model)[0], params, toy_space((size, size)), generator)
         stamps: list[float] = []
-        phases = (Phase((Stream((ImageSet.from_arrays(**image_columns(images, task)),), 1.0),), 3 if short else n_steps),)
+        stream = Stream((ImageSet.from_arrays(**image_columns(images, task)),), 1.0)
+        phases = (Phase((stream,), 3 if short else n_steps),)
         train(
             task,
             network,
