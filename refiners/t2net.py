@@ -63,7 +63,7 @@ from refiners.networks.patchgan import layers_for
 from refiners.networks.t2net import FeatureCritic, ImageCritic, Translator
 
 SIZES = {
-    "light": Size(width=16, n_blocks=2, discriminator_width=16, batch_size=4, rounds=400, learning_rate=1e-3),
+    "light": Size(width=4, n_blocks=2, discriminator_width=8, batch_size=4, rounds=400, learning_rate=1e-3),
     "standard": Size(width=16, n_blocks=4, discriminator_width=32, batch_size=6, rounds=5_000, learning_rate=2e-4),
     "paper": Size(width=64, n_blocks=7, discriminator_width=64, batch_size=6, epochs=10, learning_rate=5e-5),
 }
