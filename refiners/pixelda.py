@@ -60,7 +60,8 @@ SIZES = {
 }
 DECAY, DECAY_ROUNDS = 0.95, 20_000
 SIMILARITY = 20.0
-"""Without it, one light fit in six gave every class another one's look: T learns along, and goes along."""
+"""Without it, one light fit in six gave every class another one's look: T learns along, and goes along. With 10, one in
+three still did on a toy; with 20, none."""
 TaskLoss = Callable[[nn.Module, dict[str, Tensor], dict[str, Tensor]], Tensor]
 
 

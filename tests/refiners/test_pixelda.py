@@ -262,8 +262,12 @@ DEFAULT = Params().similarity
 
 @pytest.mark.slow
 def test_learns_a_known_shift_of_colours(fit_with):
-    """Levels off the true translation: 52.0 for the source, 0 for the truth; 21, 29 and 24 with AVX-512, AVX2 and SSE,
-    means over the seeds. Two-sample accuracy: 1.00, 0.50; 0.68, 0.84 and 0.71."""
+    """Means over the seeds, at the default parameters.
+
+    Levels off the true translation: 52.0 for the source, 0 for the truth. Two-sample accuracy: 1.00 for the source,
+    0.50 for the truth. Reached with AVX-512: 23.5 and 0.61; the worst seeds have 25.6 and 0.65. Where classes are
+    exchanged, as by one seed in three with ``similarity=10``, levels are 45.
+    """
     red, green, blue = np.moveaxis(SOURCE["image"].astype(np.float64), -1, 0)
     true = np.stack([green, blue, 255 - red], axis=-1)
     assert two_sample_accuracy(true, TARGET["image"]) < 0.55
@@ -273,7 +277,7 @@ def test_learns_a_known_shift_of_colours(fit_with):
     accuracy = np.mean([two_sample_accuracy(images, TARGET["image"]) for images in made])
     print(f"{distance(SOURCE['image'], true):.1f} -> {levels:.1f} levels off, two-sample accuracy -> {accuracy:.3f}")
     assert levels < 0.65 * distance(SOURCE["image"], true)
-    assert accuracy < 0.9
+    assert accuracy < 0.8
 
 
 @pytest.mark.slow
