@@ -28,12 +28,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torch._dynamo  # which counting needs: forked cases inherit it
 from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
@@ -49,6 +51,7 @@ from bench.api.names import split_variant
 from bench.plugins.registry import Registry
 from bench.testing import toy_images
 from bench.testing.toys import toy_context, toy_space
+from bench.training.adversarial import loop
 from bench.training.adversarial.batches import Batches
 from bench.training.batches import Phase, Stream
 from bench.training.loop import train
@@ -71,16 +74,17 @@ REPLAYED = {
 
 @dataclass(frozen=True)
 class Work:
-    """``run`` does the work and returns (images, processor seconds) of each piece of it that was timed."""
+    """``run`` does the work and returns (images, processor seconds) of each piece of it that was timed; its argument
+    asks for a short piece of work, to count and to profile."""
 
     name: str
-    run: Callable[[], list[tuple[int, float]]]
+    run: Callable[[bool], list[tuple[int, float]]]
 
 
 def work_of_fit(refiner: Refiner, task: Task | None, size: int, n_rounds: int) -> Work:
     """Looks of a short fit after the first one, by which all memory is there."""
 
-    def run() -> list[tuple[int, float]]:
+    def run(short: bool) -> list[tuple[int, float]]:
         looks: list[tuple[int, float]] = []
 
         def progress(step: int, n_steps: int, loss: float) -> None:
@@ -93,7 +97,7 @@ def work_of_fit(refiner: Refiner, task: Task | None, size: int, n_rounds: int) -
             columns |= frozenset(task.labels if task else {"class_id"})
         source, target = toy_images(N_IMAGES, size, size, seed=1), toy_images(N_IMAGES, size, size, seed=2)
         with Counted():
-            budget = Budget(name="light", train_steps=1, batch_size=1, fit_steps=n_rounds)
+            budget = Budget(name="light", train_steps=1, batch_size=1, fit_steps=20 if short else n_rounds)
             refiner.fit(source.only(columns), target.unlabelled(), budget, context)
         return [(n - m, end - start) for (m, start), (n, end) in itertools.pairwise(looks)]
 
@@ -101,12 +105,13 @@ def work_of_fit(refiner: Refiner, task: Task | None, size: int, n_rounds: int) -
 
 
 class Counted:
-    """Counts the source images that a fit draws."""
+    """Counts the source images that a fit draws; the look at the outputs of a finished fit takes one image only."""
 
     n_images = 0
 
     def __enter__(self) -> None:
         self._draw = draw = Batches.draw
+        self._n_inspected, loop.N_INSPECTED = loop.N_INSPECTED, 1
         Counted.n_images = 0
 
         def counting(batches: Batches, n_images: int) -> Any:
@@ -117,6 +122,7 @@ class Counted:
 
     def __exit__(self, *_: object) -> None:
         Batches.draw = self._draw  # type: ignore[method-assign]
+        loop.N_INSPECTED = self._n_inspected
 
 
 def work_of_refine(refiner: Refiner, task: Task | None, size: int) -> Work:
@@ -130,9 +136,9 @@ def work_of_refine(refiner: Refiner, task: Task | None, size: int) -> Work:
     rows = np.arange(64)
     batch, generators = make_batch(source, "source_train", rows, columns), generators_for(0, "source_train", rows, 0)
 
-    def run() -> list[tuple[int, float]]:
+    def run(short: bool) -> list[tuple[int, float]]:
         timed = []
-        for _ in range(5):
+        for _ in range(2 if short else 5):
             start = time.process_time()
             with torch.no_grad():
                 refiner.refine(batch, generators)
@@ -148,12 +154,13 @@ def work_of_training(task: Task, model: str, registry: Registry, size: int, n_st
     images = toy_images(N_IMAGES, size, size, seed=1)
     batch_size = task.budgets["light"].batch_size
 
-    def run() -> list[tuple[int, float]]:
+    def run(short: bool) -> list[tuple[int, float]]:
         generator = torch.Generator().manual_seed(0)
         params = ModelParams(**described.params)
         network = task.build(split_variant(model)[0], params, toy_space((size, size)), generator)
         stamps: list[float] = []
-        phases = (Phase((Stream((ImageSet.from_arrays(**image_columns(images, task)),), 1.0),), n_steps),)
+        stream = Stream((ImageSet.from_arrays(**image_columns(images, task)),), 1.0)
+        phases = (Phase((stream,), 3 if short else n_steps),)
         train(
             task,
             network,
@@ -243,16 +250,15 @@ def measure(make: Callable[[], Work], with_limit: bool) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     torch.set_num_threads(1)
     work = make()
-    timed = work.run()
+    timed = work.run(False)
     peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     ms = 1e3 * float(np.median([seconds / n_images for n_images, seconds in timed]))
     shapes = Shapes()
-    with Counted(), FlopCounterMode(display=False) as counter, shapes:
-        n_counted = sum(n for n, _ in work.run())
-        n_counted = Counted.n_images or n_counted
+    with Counted(), FlopCounterMode(display=False) as counter, shapes if with_limit else nullcontext():
+        pieces = work.run(True)
+        n_images = Counted.n_images or sum(n for n, _ in pieces) + pieces[0][0]  # the first piece is not timed
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
-        work.run()
-    n_images = n_counted + (n_counted // max(len(timed), 1) if not Counted.n_images else 0)
+        work.run(True)
     gflop = counter.get_total_flops() / 1e9 / n_images
     rate = gflop / ms * 1e3
     line = f"{work.name:40}{ms:9.3f}{gflop:9.3f}{rate:9.1f}{share(profiled, HEAVY):9.0%}{share(profiled, RANDOM):9.1%}"

@@ -52,7 +52,7 @@ from refiners.networks.simgan import LocalDiscriminator, SimGANRefiner
 
 SIZES = {
     "light": Size(
-        width=16, n_blocks=3, discriminator_width=48, batch_size=8, rounds=600, learning_rate=1e-3, average=0.99
+        width=16, n_blocks=3, discriminator_width=48, batch_size=8, rounds=450, learning_rate=1e-3, average=0.99
     ),
     "standard": Size(
         width=32, n_blocks=4, discriminator_width=96, batch_size=8, rounds=800, learning_rate=2e-4, crop=256

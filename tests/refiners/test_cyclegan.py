@@ -66,5 +66,5 @@ def test_a_discriminator_that_cannot_tell_has_the_loss_of_chance(affine_networks
 
 def test_sizes_of_the_fit_are_kept(fit, photographs):
     refiner = fit(CycleGAN(), photographs)
-    assert refiner.state_dict()["sizes"].tolist() == [12, 3, 1, 1]
-    assert refiner.images_seen == 1
+    assert refiner.state_dict()["sizes"].tolist() == [16, 3, 1, 4]
+    assert refiner.images_seen == 4

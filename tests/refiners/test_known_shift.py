@@ -73,6 +73,8 @@ REFINERS = {
     "cut:contrast=0.3,identity=False": lambda: cut.CUT(cut.Params(contrast=0.3, identity=False)),
     "simgan:similarity=0.1": lambda: simgan.SimGAN(simgan.Params(similarity=0.1)),
 }
+LEVELS_OFF = {"cyclegan:identity=0": 37, "cut:contrast=0.3,identity=False": 25, "simgan:similarity=0.1": 16}
+"""More than any instruction set's mean by a fifth or more, and less than the source's own 41.8 levels."""
 SEEDS = range(3)
 
 
@@ -93,7 +95,12 @@ def test_the_ruler_tells_the_domains_apart_and_not_the_true_translation(shift):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", REFINERS)
 def test_learns_a_known_shift_of_colours_and_noise(shift, name):
-    """MEASURED"""
+    """Means over the seeds.
+
+    Levels off the true translation: 41.8 for the source, 0 for the truth. Two-sample accuracy: 0.99 for the source,
+    0.49 for the truth. Reached with AVX-512: CycleGAN 31.4 and 0.72, CUT 17.6 and 0.64, SimGAN 8.4 and 0.54; the worst
+    seeds have 0.75, 0.68 and 0.56.
+    """
     made = [refined_at_light(REFINERS[name](), shift, seed) for seed in SEEDS]
     before = distance(shift.source, shift.translated)
     after = np.mean([distance(images, shift.translated) for images in made])

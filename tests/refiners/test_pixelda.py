@@ -257,24 +257,27 @@ def distance(first: np.ndarray, second: np.ndarray) -> float:
 
 
 SEEDS = range(3)
-SIMILARITY = 20.0
-"""Without it, a fit may give every class another one's look and still fool both networks: one seed in six did."""
+DEFAULT = Params().similarity
 
 
 @pytest.mark.slow
 def test_learns_a_known_shift_of_colours(fit_with):
-    """Levels off the true translation: 52.0 for the source, 0 for the truth; 21, 29 and 24 with AVX-512, AVX2 and SSE,
-    means over the seeds. Two-sample accuracy: 1.00, 0.50; 0.68, 0.84 and 0.71."""
+    """Means over the seeds, at the default parameters.
+
+    Levels off the true translation: 52.0 for the source, 0 for the truth. Two-sample accuracy: 1.00 for the source,
+    0.50 for the truth. Reached with AVX-512: 23.5 and 0.61; the worst seeds have 25.6 and 0.65. Where classes are
+    exchanged, as by one seed in three with ``similarity=10``, levels are 45.
+    """
     red, green, blue = np.moveaxis(SOURCE["image"].astype(np.float64), -1, 0)
     true = np.stack([green, blue, 255 - red], axis=-1)
     assert two_sample_accuracy(true, TARGET["image"]) < 0.55
     assert two_sample_accuracy(SOURCE["image"], TARGET["image"]) > 0.99
-    made = [fit_with(SIMILARITY, seed).made for seed in SEEDS]
+    made = [fit_with(DEFAULT, seed).made for seed in SEEDS]
     levels = np.mean([distance(images, true) for images in made])
     accuracy = np.mean([two_sample_accuracy(images, TARGET["image"]) for images in made])
     print(f"{distance(SOURCE['image'], true):.1f} -> {levels:.1f} levels off, two-sample accuracy -> {accuracy:.3f}")
     assert levels < 0.65 * distance(SOURCE["image"], true)
-    assert accuracy < 0.9
+    assert accuracy < 0.8
 
 
 @pytest.mark.slow
@@ -284,7 +287,7 @@ def test_the_predictor_classifies_the_target(fit_with):
     right = []
     for seed in SEEDS:
         network = build()
-        network.load_state_dict(fit_with(SIMILARITY, seed).refiner.predictor())
+        network.load_state_dict(fit_with(DEFAULT, seed).refiner.predictor())
         with torch.no_grad():
             found = network.eval()({"image": images}).argmax(dim=1).numpy()
         right.append((found == TARGET["class_id"]).mean())
@@ -294,6 +297,6 @@ def test_the_predictor_classifies_the_target(fit_with):
 @pytest.mark.slow
 def test_similarity_keeps_the_foreground(fit_with):
     """PMSE over the foreground, 0 for the source itself: 0.063 to 0.087 without the loss, 0.026 to 0.037 with it."""
-    without, with_it = (np.mean([fit_with(weight, seed).error for seed in SEEDS]) for weight in (0.0, SIMILARITY))
+    without, with_it = (np.mean([fit_with(weight, seed).error for seed in SEEDS]) for weight in (0.0, DEFAULT))
     print(f"PMSE {without:.4f} without, {with_it:.4f} with")
     assert with_it < 0.7 * without
