@@ -198,7 +198,7 @@ def test_the_limit_of_a_job_is_20_times_its_estimate_or_the_least(run_inline, tm
     suite = toy_suite(arms=["oracle"], seeds=1)
     job = next(job for job in run_inline(suite).plan.jobs.values() if job.kind == "train")
     assert timings.limit(job, {}, 0.0) == pytest.approx(20 * job.seconds)
-    assert timings.limit(job, {job.signature: 3.0}, 0.0) == pytest.approx(60 * job.seconds)
+    assert timings.limit(job, {job.signature: timings.Timing(0.0, 3.0)}, 0.0) == pytest.approx(60 * job.seconds)
     assert timings.limit(job, {}, 120.0) == 120.0
     run = run_inline(suite, Store(tmp_path / "other"))
     assert {order.limit_seconds for order in run.executor.orders} == {timings.LEAST_LIMIT_SECONDS}
