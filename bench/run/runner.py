@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +26,7 @@ from bench.run.plan.first import first_finding, jobs_of
 from bench.run.plan.graph import Job, Plan, PlannedCell
 from bench.run.record import codes_of, failed_record, record_of
 from bench.run.store import DiskFull, Entry, Store, digest_of
+from bench.run.work_queue import WorkQueue
 
 OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES})
 """Errors of the results folder's disk: no fault of a cell, and the next file would meet them as well."""
@@ -133,11 +133,10 @@ class Runner:
         self.entries: dict[str, Entry] = {}
         self.outcome = Outcome(len(plan.cells))
         self._missing = {job.id: len(job.inputs) for job in plan.jobs.values()}
-        self._ready: dict[str, float] = {job_id: 0.0 for job_id, n in self._missing.items() if n == 0}
-        self._keys: dict[str, str] = {}
         self._running: dict[str, list[str]] = {}
         first = jobs_of(plan, first_finding(plan))
-        self._rank = {job_id: (job_id not in first, position) for position, job_id in enumerate(plan.jobs)}
+        ranks = {job_id: (job_id not in first, position) for position, job_id in enumerate(plan.jobs)}
+        self._queue = WorkQueue(ranks, (job_id for job_id, n in self._missing.items() if n == 0))
         self._open_cells = {planned.cell.id for planned in plan.cells}
         self._cells_of: dict[str, list[PlannedCell]] = {}
         for planned in plan.cells:
@@ -158,10 +157,9 @@ class Runner:
         DiskFull: the store's disk is full; what is finished is kept.
         """
         self._remove_strangers()
-        while self._ready or self._running:
-            while self._dispatch():
-                pass
-            if self._ready or self._running:
+        while self._queue or self._running:
+            self._dispatch()
+            if self._queue or self._running:
                 for event in self.executor.events(POLL_SECONDS):
                     self._handle(event)
         return self.outcome
@@ -178,39 +176,39 @@ class Runner:
             if path not in expected and OURS.fullmatch(path.name) and path.is_file() and not path.is_symlink():
                 path.unlink()
 
-    def _dispatch(self) -> bool:
-        """Settle the ready jobs that need no work, start as many others as there are free workers.
+    def _dispatch(self) -> None:
+        """Settle the jobs that need no work and start as many others as there are free workers, first ranks first."""
+        self._start()
+        while (job_id := self._queue.pop_arrived()) is not None:
+            self._settle(self.plan.jobs[job_id])
+            self._start()
 
-        True if a job was settled: its dependants may be ready now.
-        """
-        settled = False
-        now = time.monotonic()
-        for job_id in sorted(self._ready, key=self._rank.__getitem__):
-            job = self.plan.jobs[job_id]
-            inputs = {role: self.entries[needed] for role, needed in job.inputs}
-            if job_id not in self._keys:
-                try:
-                    self._keys[job_id] = action_key(job, inputs)
-                except Exception as error:
-                    del self._ready[job_id]
-                    self._fail(job, f"what its inputs state cannot be used: {reason_of(error)}", own=True)
-                    continue
-                if (entry := self.store.find(self._keys[job_id])) is not None:
-                    del self._ready[job_id]
-                    self._finish(job, entry, made=False)
-                    settled = True
-                    continue
-            key = self._keys[job_id]
-            if key in self._running:
-                del self._ready[job_id]
-                self._running[key].append(job_id)
-            elif self.executor.n_free and self._ready[job_id] <= now:
-                del self._ready[job_id]
-                self._running[key] = [job_id]
-                limit = timings.limit(job, self._factors, self._least_limit_seconds)
-                self.executor.submit(WorkOrder(key, job.kind, job.spec, inputs, limit))
-                self.listener.started(job)
-        return settled
+    def _settle(self, job: Job) -> None:
+        """Finish a job whose result is in the store, fail one that cannot be described, queue any other."""
+        try:
+            key = action_key(job, self._inputs(job))
+        except Exception as error:
+            self._fail(job, f"what its inputs state cannot be used: {reason_of(error)}", own=True)
+            return
+        if key in self._running:
+            self._running[key].append(job.id)
+        elif key not in self._queue and (entry := self.store.find(key)) is not None:
+            self._finish(job, entry, made=False)
+        else:
+            self._queue.add(key, job.id)
+
+    def _start(self) -> None:
+        """Start queued work while workers are free."""
+        while self.executor.n_free and (group := self._queue.pop_group()) is not None:
+            key, job_ids = group
+            self._running[key] = job_ids
+            job = self.plan.jobs[job_ids[0]]
+            limit = timings.limit(job, self._factors, self._least_limit_seconds)
+            self.executor.submit(WorkOrder(key, job.kind, job.spec, self._inputs(job), limit))
+            self.listener.started(job)
+
+    def _inputs(self, job: Job) -> dict[str, Entry]:
+        return {role: self.entries[needed] for role, needed in job.inputs}
 
     def _handle(self, event: Event) -> None:
         runs_on = isinstance(event, Progress | Notice)
@@ -222,7 +220,7 @@ class Runner:
             case Notice():
                 self.listener.noticed(first, event.text)
             case Busy():
-                self._ready.update(dict.fromkeys(job_ids, time.monotonic() + BUSY_SECONDS))
+                self._queue.postpone(event.key, job_ids, BUSY_SECONDS)
             case Failed():
                 if event.fatal:
                     raise DiskFull(event.reason)
@@ -251,7 +249,7 @@ class Runner:
         for dependant in self.plan.dependants[job.id]:
             self._missing[dependant] -= 1
             if self._missing[dependant] == 0 and dependant not in self.outcome.failures:
-                self._ready[dependant] = 0.0
+                self._queue.arrive(dependant)
         for planned in self._cells_of.get(job.id, ()):
             entries = {role: self.entries[needed] for role, needed in planned.jobs.items() if needed in self.entries}
             if len(entries) == len(planned.jobs):
@@ -301,8 +299,7 @@ class Runner:
     def _identity(self, planned: PlannedCell) -> tuple[str, dict[str, str]]:
         """What a cell's training was asked to do, and the code of its jobs by role."""
         trained = self.plan.jobs[planned.jobs.get("train") or planned.jobs["fit"]]
-        inputs = {role: self.entries[needed] for role, needed in trained.inputs}
-        return description_key(trained, inputs), codes_of(self.plan, planned)
+        return description_key(trained, self._inputs(trained)), codes_of(self.plan, planned)
 
     def _settle_products(self, job: Job) -> None:
         """Write the products whose last job this was."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import special
 
 from bench.api.errors import DataError
 from bench.stats.variance import (
@@ -211,6 +210,8 @@ def minimal_detectable_gain(se: float, dof: float, n_tests: int, alpha: float = 
             f"minimal detectable gain of se={se}, dof={dof}, n_tests={n_tests}, alpha={alpha}, power={power}: "
             "needs se >= 0, dof > 0, n_tests >= 1, 0 < alpha < 1, alpha / 2 < power < 1"
         )
+    from scipy import special
+
     dof = min(dof, LARGEST_DOF)
     return float(se * special.nctdtrinc(dof, 1 - power, t_quantile(alpha / n_tests, dof)))
 

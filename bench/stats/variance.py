@@ -30,7 +30,6 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
 
 from bench.api.errors import DataError
 
@@ -83,6 +82,8 @@ class Interval:
         inside (tests/stats/test_simulation.py). ``se`` and ``dof`` stay those of the symmetric interval. A mean at a
         bound has no logit: its interval is cut at the bounds. A mean outside them leaves the interval unchanged.
         """
+        from scipy import special
+
         if not least <= self.mean <= most:
             return self
         width = most - least
@@ -158,6 +159,8 @@ class Components(NamedTuple):
 
 def components(values: np.ndarray, groups: np.ndarray | None) -> Components:
     """Variance of the mean of each of ``values (K, S, M)``, split into seeds (with the interaction) and images."""
+    from scipy import special
+
     n_seeds = enough(values.shape[1], "task seeds")
     seed_means = values.mean(2)
     if groups is not None:
@@ -192,11 +195,15 @@ def block_means(values: np.ndarray, seed_means: np.ndarray, groups: np.ndarray) 
 
 def t_quantile(alpha: float | np.ndarray, dof: float) -> np.ndarray:
     """The t that is exceeded, on either side, with probability ``alpha``."""
+    from scipy import special
+
     return -special.stdtrit(dof, np.asarray(alpha) / 2)
 
 
 def _dof_of_width(width: float, alpha: float) -> float:
     """Degrees of freedom at which the two-sided t quantile is ``width`` standard errors."""
+    from scipy import special
+
     if width <= t_quantile(alpha, LARGEST_DOF):
         return LARGEST_DOF
     return float(special.stdtridf(1 - alpha / 2, width))

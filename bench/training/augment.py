@@ -11,7 +11,7 @@ rotate, flip      ± 15°; left-right                                           
 colour            brightness, contrast, saturation 0.6..1.4, hue ± 0.1 turn; then grey                  0.8; 0.2
 blur              Gaussian, σ uniform in 0.1..1 px at 32 px, in proportion at other sizes               half
 occlusion         one rectangle of one random colour, 2..20 % of the area, aspect 1/3..3                half
-noise             Gaussian, σ uniform in 0..0.1, independent in pixels and channels                     half
+noise             Gaussian, σ uniform in 0..0.1, independent in pixels and channels (NoisePool)         half
 ================  ====================================================================================  =========
 
 Labels that have a place in the image move with it. Where the warp looks beyond the border, images repeat the border,
@@ -44,6 +44,8 @@ _UNMOVED = frozenset({"class_id", "quaternion"})
 _MOVED = {"mask": 255, "foreground": 0, "depth_m": 0, "sensor_depth_m": 0}
 """Maps that are warped with the image, and what they hold beyond its border."""
 _BOXES = frozenset({"boxes", "box_class"})
+POOL_SIZE = 2**20
+"""Offsets at which an image's noise may begin in the pool."""
 LEAST_VISIBLE = 0.25
 """Part of a box's area that must stay inside the image."""
 
@@ -51,7 +53,33 @@ _GREY = (0.299, 0.587, 0.114)
 """ITU-R BT.601 luma."""
 
 
-def augment(batch: dict[str, Tensor], legal: frozenset[str], generator: Generator) -> dict[str, Tensor]:
+class NoisePool:
+    """Standard normal numbers, drawn once and read at random offsets with random signs.
+
+    Drawing fresh ones costs more than all else that *noise* does. The slices that two images get rarely overlap, and
+    never pixel by pixel but at equal offsets, which has the probability 1/:data:`POOL_SIZE`.
+
+    Parameters
+    ----------
+    n_values: numbers per image.
+    generator: draws the pool, here, and the offsets, later.
+    """
+
+    def __init__(self, n_values: int, generator: Generator) -> None:
+        self.n_values = n_values
+        numbers = torch.randn(POOL_SIZE + n_values, generator=generator, device=generator.device)
+        self._slices = numbers.unfold(0, n_values, 1)
+
+    def draw(self, n_images: int, generator: Generator) -> Tensor:
+        """``(n_images, n_values)``, a copy."""
+        offsets = torch.randint(POOL_SIZE, (n_images,), generator=generator, device=generator.device)
+        signs = 1 - 2 * _chosen(n_images, 0.5, generator).float()
+        return self._slices[offsets].mul_(signs[:, None])
+
+
+def augment(
+    batch: dict[str, Tensor], legal: frozenset[str], generator: Generator, pool: NoisePool | None = None
+) -> dict[str, Tensor]:
     """A new batch with ``image`` transformed by every transform in ``legal``; other columns as they were.
 
     Parameters
@@ -59,6 +87,7 @@ def augment(batch: dict[str, Tensor], legal: frozenset[str], generator: Generato
     batch: columns of ``B`` images; ``image`` float32 ``(B, 3, H, W)`` in [0, 1]; left unchanged.
     legal: names out of :data:`TRANSFORMS`.
     generator: the only source of randomness; on the device of the images.
+    pool: where *noise* is read from, for images of its size; without it, fresh noise is drawn.
 
     Raises
     ------
@@ -79,8 +108,15 @@ def augment(batch: dict[str, Tensor], legal: frozenset[str], generator: Generato
             )
         n_images, _, height, width = image.shape
         affine = sample_affine(n_images, width, height, geometric, generator)
-        image = warp(image, affine)
-        batch = batch | {name: warp_map(batch[name], affine, _MOVED[name]) for name in batch.keys() & _MOVED.keys()}
+        maps = sorted(batch.keys() & _MOVED.keys())
+        if geometric == {"flip"}:
+            mirrored = (affine[:, 0, 0] < 0).nonzero()[:, 0]
+            image = _mirror(image, mirrored)
+            batch = batch | {name: _mirror(batch[name], mirrored) for name in maps}
+        else:
+            grid = sampling_grid(affine, width, height)
+            image = _sample(image, grid)
+            batch = batch | {name: _sample_map(batch[name], grid, _MOVED[name]) for name in maps}
         if "boxes" in batch:
             batch = batch | warp_boxes(batch["boxes"], batch["box_class"], affine, width, height)
     else:
@@ -93,7 +129,7 @@ def augment(batch: dict[str, Tensor], legal: frozenset[str], generator: Generato
     if "occlusion" in legal:
         _occlude(image, generator)
     if "noise" in legal:
-        _add_noise(image, generator)
+        _add_noise(image, generator, pool)
     return batch | {"image": image}
 
 
@@ -115,18 +151,45 @@ def sample_affine(n_images: int, width: int, height: int, names: frozenset[str],
     return torch.cat([linear, shift[:, :, None]], dim=2)
 
 
+def sampling_grid(affine: Tensor, width: int, height: int) -> Tensor:
+    """``(B, height, width, 2)``: where each output pixel's centre lies in the input, x and y from −1 to 1.
+
+    ``functional.affine_grid`` without its product of homogeneous coordinates, which took as long as the sampling.
+    """
+    x = (torch.arange(width, device=affine.device) * 2 + 1) / width - 1
+    y = (torch.arange(height, device=affine.device) * 2 + 1) / height - 1
+    along_x = affine[:, :, 0, None] * x
+    along_y = affine[:, :, 1, None] * y + affine[:, :, 2, None]
+    grid = affine.new_empty(len(affine), height, width, 2)
+    for axis in range(2):
+        torch.add(along_y[:, axis, :, None], along_x[:, axis, None, :], out=grid[..., axis])
+    return grid
+
+
 def warp(image: Tensor, affine: Tensor) -> Tensor:
     """``image`` ``(B, C, H, W)`` sampled bilinearly through ``affine`` ``(B, 2, 3)``; its border extends outwards."""
-    grid = functional.affine_grid(affine, list(image.shape), align_corners=False)
-    return functional.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return _sample(image, sampling_grid(affine, image.shape[3], image.shape[2]))
 
 
 def warp_map(values: Tensor, affine: Tensor, beyond: int) -> Tensor:
     """``values`` ``(B, H, W)`` of any dtype through ``affine``, by nearest neighbour; ``beyond`` outside the image."""
-    grid = functional.affine_grid(affine, [len(values), 1, *values.shape[1:]], align_corners=False)
+    return _sample_map(values, sampling_grid(affine, values.shape[2], values.shape[1]), beyond)
+
+
+def _sample(image: Tensor, grid: Tensor) -> Tensor:
+    return functional.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def _sample_map(values: Tensor, grid: Tensor, beyond: int) -> Tensor:
     # Zero padding would give 0 outside: sample the difference from what is wanted there.
     moved = functional.grid_sample(values[:, None].float() - beyond, grid, mode="nearest", align_corners=False)
     return (moved[:, 0] + beyond).to(values.dtype)
+
+
+def _mirror(values: Tensor, rows: Tensor) -> Tensor:
+    """A copy of ``values`` ``(B, …, W)`` in which these images are mirrored left to right: no sampling, exact."""
+    mirrored = values.clone(memory_format=torch.contiguous_format)
+    return mirrored.index_copy_(0, rows, mirrored[rows].flip(-1))
 
 
 def warp_boxes(boxes: Tensor, box_class: Tensor, affine: Tensor, width: int, height: int) -> dict[str, Tensor]:
@@ -205,10 +268,13 @@ def _occlude(image: Tensor, generator: Generator) -> None:
     image.lerp_(colour, mask[:, None])
 
 
-def _add_noise(image: Tensor, generator: Generator) -> None:
+def _add_noise(image: Tensor, generator: Generator, pool: NoisePool | None) -> None:
     rows = _chosen(len(image), 0.5, generator).nonzero()[:, 0]
     sigma = _uniform(len(rows), 0, 0.1, generator)[:, None, None, None]
-    noise = torch.randn((len(rows), *image.shape[1:]), generator=generator, device=image.device)
+    if pool is None:
+        noise = torch.randn((len(rows), *image.shape[1:]), generator=generator, device=image.device)
+    else:
+        noise = pool.draw(len(rows), generator).view(len(rows), *image.shape[1:])
     image.index_add_(0, rows, noise.mul_(sigma)).clamp_(0, 1)
 
 

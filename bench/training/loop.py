@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.api import Optimiser, Task, UserError
-from bench.training.augment import augment
+from bench.training.augment import NoisePool, augment
 from bench.training.batches import Phase, check_phases, draw_batches, input_columns, stream_counts, tensors
 from bench.training.state import mode, place, seeded
 
@@ -107,12 +107,14 @@ def train(
         generator = torch.Generator(device).manual_seed(seed)
         batches = draw_batches(phases, counts, names, np.random.default_rng(seed))
         stepper, scales = _stepper(network, optimiser)
-        losses = _Losses(n_steps)
+        losses, pool = _Losses(n_steps), None
         start = shown = time.perf_counter()
         for step, columns in enumerate(batches, start=1):
             batch = tensors(columns, device)
             if recipe == "strong":
-                batch = augment(batch, task.augmentations, generator)
+                if pool is None and "noise" in task.augmentations:
+                    pool = NoisePool(batch["image"][0].numel(), generator)
+                batch = augment(batch, task.augmentations, generator, pool)
             rate = optimiser.learning_rate * schedule(step, n_steps, optimiser)
             for group, scale in zip(stepper.param_groups, scales, strict=True):
                 group["lr"] = rate * scale

@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from pairs.rendered import meshes, textures
 from pairs.rendered.meshes import moved, painted, rotation, translation
@@ -60,6 +59,8 @@ class Objects(Generator):
     columns = ("class_id", "quaternion", "foreground", "depth_m", "intrinsics")
 
     def layout(self, rng: np.random.Generator, layout_gap: float) -> Layout:
+        from scipy.spatial.transform import Rotation
+
         class_id = int(rng.integers(len(NAMES)))
         azimuth = rng.uniform(0, 2 * np.pi)
         depth = rng.uniform(*DISTANCE_M) * (1 + layout_gap / 4)

@@ -30,7 +30,6 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.spatial import ConvexHull
 
 from pairs.rendered.meshes import painted
 from pairs.rendered.scene import Buffers, Camera, Generator, Look, Part, look_at
@@ -117,6 +116,8 @@ class Vending(Generator):
 
     def labels(self, layout: Layout, buffers: Buffers) -> dict[str, np.ndarray]:
         """``boxes``, ``box_class``, ``foreground`` and ``intrinsics``; hidden and tiny products have no box."""
+        from scipy.spatial import ConvexHull
+
         instance = np.array([part.instance for part in buffers.parts] + [0])[buffers.part]
         visible = np.bincount(instance.ravel(), minlength=len(layout.products) + 1)
         unboxed = set()

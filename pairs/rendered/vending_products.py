@@ -23,7 +23,6 @@ from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
-from scipy.spatial import ConvexHull
 
 from pairs.rendered.meshes import rotation
 
@@ -190,6 +189,8 @@ def footprint(product: Product) -> np.ndarray:
 @lru_cache(maxsize=64)
 def _at_origin(product: Product) -> tuple[tuple[Piece, ...], np.ndarray]:
     """Pieces and footprint of a product at the origin, kept while its place is looked for."""
+    from scipy.spatial import ConvexHull
+
     form = form_of(product.class_id)
     rings = form.rings_m
     made = []

@@ -11,8 +11,10 @@ from bench.training.augment import (
     GEOMETRIC,
     PHOTOMETRIC,
     TRANSFORMS,
+    NoisePool,
     augment,
     sample_affine,
+    sampling_grid,
     warp,
     warp_boxes,
     warp_map,
@@ -165,6 +167,59 @@ def test_noise_has_the_stated_strength() -> None:
     sigma = (apply({"noise"}, grey) - grey).std((1, 2, 3))
     assert (sigma == 0).float().mean() == pytest.approx(0.5, abs=0.12)
     assert 0.09 < sigma.max() < 0.11
+
+
+def test_noise_of_a_pool_is_normal_and_independent_between_images_and_pixels() -> None:
+    generator = torch.Generator().manual_seed(3)
+    pool = NoisePool(3 * 32 * 32, generator)
+    noise = torch.cat([pool.draw(16, generator) for _ in range(4)])
+    n_images, n_values = noise.shape
+    assert noise.mean() == pytest.approx(0, abs=4 * noise.numel() ** -0.5)
+    assert noise.std() == pytest.approx(1, abs=4 * (2 * noise.numel()) ** -0.5)
+    assert (noise**4).mean() == pytest.approx(3, abs=4 * (96 / noise.numel()) ** 0.5)
+    between_images = (noise @ noise.T / n_values)[~torch.eye(n_images, dtype=torch.bool)]
+    assert between_images.abs().max() < 6 * n_values**-0.5
+    for apart in (1, 2, 32, 1024):
+        assert (noise[:, apart:] * noise[:, :-apart]).mean() == pytest.approx(0, abs=5 * noise.numel() ** -0.5)
+
+
+def test_noise_of_a_pool_comes_from_the_generator_and_is_the_callers_to_change() -> None:
+    def images_with_noise(seed: int) -> Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        pool, grey = NoisePool(3 * 8 * 8, generator), {"image": torch.full((200, 3, 8, 8), 0.5)}
+        return torch.stack([augment(grey, frozenset({"noise"}), generator, pool)["image"] for _ in range(2)])
+
+    first, again, other = (images_with_noise(seed) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert not torch.equal(first[0], first[1])
+    sigma = (first - 0.5).flatten(2).std(2)
+    assert (sigma == 0).float().mean() == pytest.approx(0.5, abs=0.1)
+    assert 0.09 < sigma.max() < 0.13
+    generator = torch.Generator().manual_seed(0)
+    pool = NoisePool(4, generator)
+    pool.draw(1000, generator).zero_()
+    assert (pool.draw(1000, generator) != 0).all()
+
+
+def test_the_sampling_grid_is_torchs() -> None:
+    affine = sample_affine(16, 40, 24, GEOMETRIC, torch.Generator().manual_seed(0))
+    theirs = torch.nn.functional.affine_grid(affine, [16, 3, 24, 40], align_corners=False)
+    assert torch.allclose(sampling_grid(affine, 40, 24), theirs, atol=1e-6)
+
+
+def test_a_flip_alone_is_exact_and_takes_the_maps_with_it() -> None:
+    batch = {"image": images(64), "mask": torch.randint(0, 9, (64, 24, 32), dtype=torch.uint8)}
+    moved = augment(batch, frozenset({"flip"}), torch.Generator().manual_seed(0))
+    flipped = 0
+    for before, after, mask_before, mask_after in zip(
+        batch["image"], moved["image"], batch["mask"], moved["mask"], strict=True
+    ):
+        mirrored = torch.equal(after, before.flip(-1))
+        flipped += mirrored
+        assert mirrored or torch.equal(after, before)
+        assert torch.equal(mask_after, mask_before.flip(-1) if mirrored else mask_before)
+    assert 20 <= flipped <= 44
 
 
 @pytest.mark.parametrize("name", sorted(TRANSFORMS))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-
-import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
 from bench.api import Described, LabelSpace, ModelParams, Task
 from bench.run.store import Entry
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
 
 
 def save_network(network: nn.Module, folder: Path) -> None:
@@ -20,6 +21,7 @@ def save_network(network: nn.Module, folder: Path) -> None:
 
 def save_state(state: Mapping[str, Tensor], file: Path) -> None:
     """Write named tensors, wherever they are and whatever memory they share."""
+    from safetensors.torch import save_file
 
     save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}, file)
 
@@ -34,6 +36,7 @@ def load_network(
 ) -> nn.Module:
     """The trained network of a *train*, *adapt* or joint *fit* entry, in eval mode on ``device``."""
     import torch
+    from safetensors.torch import load_file
 
     network = task.build(model.name, ModelParams(), space, torch.Generator().manual_seed(0))
     network.load_state_dict(load_file(entry.path / file))

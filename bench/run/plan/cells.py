@@ -27,6 +27,10 @@ class TableBuilder:
         self.model = table.task.model(table.model.name)
         width, height = table.space.width, table.space.height
         self.counts = {**table.pair.counts(table.limits), "pixels": width * height}
+        self._refiners: dict[str, set[type]] = {}
+        for _, row in table.rows:
+            if row is not None:
+                self._refiners.setdefault(row.described.name, set()).add(type(row.refiner))
         self.source = self._prepare("source")
         self.target = self._prepare("target")
 
@@ -72,7 +76,7 @@ class TableBuilder:
             if getattr(spec, part, None) is not None:
                 plugins.append(type(plugin))
         if described := getattr(spec, "refiner", None):
-            plugins += {type(row.refiner) for _, row in table.rows if row and row.described.name == described.name}
+            plugins += self._refiners.get(described.name, set())
         task = table.task if getattr(spec, "model", None) is not None else None
         return installed().roots(KINDS[kind], plugins, task, table.model.name)
 
