@@ -1,20 +1,32 @@
 """The README and the pages say what is published; tests/docs/test_commands.py runs what is on them."""
 
+import importlib.util
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from bench.check.same_text import first_difference
 from bench.report import write_report
+from bench.report.text import kind_of_target
 from bench.results.measurement import read_measurements
 from bench.results.record import read_records
-from bench.suites.load import load_suite
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "results" / "README.md"]
 """Links of docs/ are checked where the site is built (tests/docs/test_commands.py)."""
+
+
+@pytest.fixture(scope="module")
+def readme_picture():
+    """The script that draws the README's picture and writes its table."""
+    spec = importlib.util.spec_from_file_location("readme_picture", ROOT / "docs" / "readme_picture.py")
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_links_between_pages_lead_somewhere():
@@ -23,28 +35,18 @@ def test_links_between_pages_lead_somewhere():
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-@pytest.mark.parametrize(
-    ("block", "suites"), [("findings", ["quick"]), ("photographs", ["linemod", "camvid-jpeg88", "kitchen", "cards"])]
-)
-def test_the_readmes_findings_are_the_published_ones(block, suites):
-    index = (ROOT / "results" / "README.md").read_text()
-    readme = (ROOT / "README.md").read_text()
-    shown = readme.partition(f"<!-- {block}:begin -->")[2].partition(f"<!-- {block}:end -->")[0].strip().splitlines()
-    published = []
-    for suite in suites:
-        rows = [
-            line for line in index.partition(f"## [{suite}]")[2].partition("\n## ")[0].splitlines() if line[:1] == "|"
-        ]
-        assert len(rows) >= 2 + len(load_suite(suite).tables)
-        published += rows if suite == suites[0] else rows[2:]
-    assert shown == published
+def test_the_readmes_table_is_that_of_the_published_results(readme_picture):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = readme_picture.lines()
+    assert readme_picture.put_table(readme, readme_picture.markdown(found)) == readme
+    kinds = [kind_of_target(line.table) for line in found]
+    assert len(kinds) <= 8 and kinds == sorted(kinds), "real targets come first"
 
 
-def test_the_readme_promises_findings_like_these_and_no_more():
-    before, _, after = (ROOT / "README.md").read_text().partition("<!-- findings:begin -->")
-    assert before.rstrip().endswith("It ends with findings like these:")
-    remarks = " ".join(after.partition("<!-- findings:end -->")[2].split())
-    assert "These are the published figures. Another processor rounds differently, so yours will differ" in remarks
+def test_the_readmes_picture_is_drawn_from_the_published_results(readme_picture, tmp_path):
+    readme_picture.draw(readme_picture.lines(), tmp_path / "readme.webp")
+    with Image.open(tmp_path / "readme.webp") as drawn, Image.open(ROOT / "docs" / "readme.webp") as kept:
+        assert drawn.size == kept.size
 
 
 def test_published_leaderboards_are_what_their_records_say(tmp_path):
