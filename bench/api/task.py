@@ -188,5 +188,5 @@ class Task(ABC):
     def contributions(self, statistics: Mapping[str, np.ndarray], space: LabelSpace) -> np.ndarray:
         """``(N,) float64`` per-image contributions whose mean is the primary metric.
 
-        Jackknife pseudo-values where the metric is not a mean over images; intervals over images are computed from them.
+        Jackknife pseudo-values if the metric is not a mean over images; intervals over images are computed from them.
         """
