@@ -1,10 +1,10 @@
-"""Errors that are a user's or a plug-in's doing: one line each, no traceback."""
+"""Errors caused by a user or a plug-in: one line each, without a traceback."""
 
 from __future__ import annotations
 
 
 class UserError(Exception):
-    """A mistake of the user's: one line (asked, found, allowed, what to do), never a traceback."""
+    """A user's mistake, reported in one line (asked, found, allowed, what to do) without a traceback."""
 
 
 class PluginError(Exception):
@@ -12,4 +12,4 @@ class PluginError(Exception):
 
 
 class DataError(ValueError):
-    """Data that breaks the contract; the message is one line for the user."""
+    """Data that violates the contract; the message is one line for the user."""

@@ -1,4 +1,4 @@
-"""Names as users type them: the nearest right one for a typo, and variants such as ``fda:beta=0.05``."""
+"""Names as users type them: suggestions for misspelt names, and variants such as ``fda:beta=0.05``."""
 
 from __future__ import annotations
 

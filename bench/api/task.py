@@ -103,11 +103,11 @@ class ModelParams(Frozen):
 
 
 class Task(ABC):
-    """A label type with its loss, metrics and models. Stateless but for ``params``: networks and tensors are passed in.
+    """A label type with its loss, metrics and models. The only state is ``params``; networks and tensors are passed in.
 
     Class attributes
     ----------------
-    version: as a refiner's: published records of another version are objected to.
+    version: as for a refiner; ``check`` objects to published records of another version.
     labels, inputs: names of the columns used.
     optional_inputs: input columns that its models take where the pair has them; ``LabelSpace.inputs`` lists both.
     geometry: geometry columns that ``predict`` gets beside the inputs, and ``statistics`` beside the labels.
@@ -116,8 +116,8 @@ class Task(ABC):
     metrics: the primary one first.
     augmentations: the transforms legal for these labels, of :data:`bench.training.augment.TRANSFORMS`.
     budgets: steps and batch size for each budget name.
-    models: the networks by name, as ``list`` shows them.
-    default_model: what a suite that names no model trains.
+    models: networks by name, as listed by ``python -m bench list``.
+    default_model: the model trained when a suite names none.
     """
 
     name: ClassVar[str]
@@ -161,28 +161,28 @@ class Task(ABC):
     def loss(self, network: nn.Module, inputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
         """Scalar training loss of a batch; runs ``network`` on ``inputs`` itself, since detectors need both at once.
 
-        On a GPU it runs in bfloat16 where that is safe; what needs float32 converts by itself.
+        On a GPU it runs under bfloat16 autocast where that is safe; convert explicitly where float32 is needed.
         """
 
     @abstractmethod
     def predict(self, network: nn.Module, inputs: dict[str, Tensor]) -> dict[str, np.ndarray]:
-        """Predictions of a batch, one row an image; the caller has set eval mode and inference mode.
+        """Predictions of a batch, one row per image; the caller has set eval mode and inference mode.
 
         ``inputs`` holds the columns of ``geometry`` too. Rows may be longer in one batch than in another; the shorter
         ones are padded at their ends, with zeros or as a column of that name is.
         """
 
     def as_labels(self, predictions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Predictions as the label columns that they are predictions of, to be drawn as those are.
+        """Predictions under the names of the label columns they predict, so that they can be drawn as labels.
 
-        Here: those that bear a label's name.
+        The default returns the predictions that are named like a label.
         """
         return {name: predictions[name] for name in self.labels if name in predictions}
 
     def probabilities(self, network: nn.Module, inputs: dict[str, Tensor]) -> Tensor | None:
         """Class probabilities ``(B, C)`` of images or ``(B, C, h, w)`` of pixels; ``None`` where no class is predicted.
 
-        For what may be known of a model without labels; the caller has set eval mode and inference mode.
+        Used to describe a model without labels. The caller has set eval mode and inference mode.
         """
         return None
 
@@ -190,7 +190,7 @@ class Task(ABC):
     def statistics(
         self, predictions: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], space: LabelSpace
     ) -> dict[str, np.ndarray]:
-        """Per-image sufficient statistics of a batch, one row an image: all that the scores are computed from.
+        """Per-image sufficient statistics of a batch, one row per image: all that the scores are computed from.
 
         ``labels`` are of native size (see :mod:`bench.api.imageset`) and hold the columns of ``geometry`` too.
         """
@@ -203,5 +203,5 @@ class Task(ABC):
     def contributions(self, statistics: Mapping[str, np.ndarray], space: LabelSpace) -> np.ndarray:
         """``(N,) float64`` per-image contributions whose mean is the primary metric.
 
-        Jackknife pseudo-values where the metric is not a mean over images. Intervals over images rest on them.
+        Jackknife pseudo-values if the metric is not a mean over images; intervals over images are computed from them.
         """

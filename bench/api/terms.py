@@ -1,4 +1,4 @@
-"""What all contracts speak of: the two errors, budgets and limits, the space of labels, a choice made concrete."""
+"""Terms shared by all contracts: budgets, limits, label spaces and described plug-in choices."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Budget(Frozen):
 
 
 class LabelSpace(Frozen):
-    """What a task must know of a pair to build a model and to score it.
+    """What a task needs to know about a pair to build and score a model.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class LabelSpace(Frozen):
 
 
 class Described(Frozen):
-    """A plug-in choice made concrete: everything that determines its behaviour, by description.
+    """A resolved plug-in choice: everything that determines its behaviour.
 
     ``digest`` is that of the plug-in's source file (empty for built-ins: the keys of their jobs see the code);
     ``contents`` are digests of the files and folders that its parameters name.
@@ -79,7 +79,7 @@ class Described(Frozen):
     contents: dict[str, str] = {}
 
     def identity(self) -> dict[str, Any]:
-        """What ids are hashed from: a path counts by its content, never by where it lies."""
+        """What ids are hashed from: a path counts by its content, not its location."""
         described = self.model_dump()
         described["params"] = {key: value for key, value in self.params.items() if key not in self.contents}
         return described

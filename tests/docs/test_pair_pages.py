@@ -12,7 +12,7 @@ PAGES = [page for page in sorted((ROOT / "docs" / "pairs").glob("*.md")) if "## 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_quoted_findings_are_all_of_the_published_leaderboard(page):
     text = page.read_text().partition("## First results")[2].partition("\n## ")[0]
-    (suite,) = re.findall(r"`python -m bench run (\S+) --out", text)
+    (suite,) = re.findall(r"`python -m bench run ([^\s`]+)`", text)
     published = re.findall(r"^\*\*Result\.\*\* (.*)$", (ROOT / "results" / suite / "leaderboard.md").read_text(), re.M)
     assert re.findall(r"^> (.*)$", text, re.M) == published
 

@@ -4,13 +4,10 @@ import re
 import shutil
 from pathlib import Path
 
-import pytest
-
 from bench.check.same_text import first_difference
 from bench.report import write_report
 from bench.results.measurement import read_measurements
 from bench.results.record import read_records
-from bench.suites.load import load_suite
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "results" / "README.md"]
@@ -21,30 +18,6 @@ def test_links_between_pages_lead_somewhere():
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
-
-
-@pytest.mark.parametrize(
-    ("block", "suites"), [("findings", ["quick"]), ("photographs", ["linemod", "camvid-jpeg88", "kitchen", "cards"])]
-)
-def test_the_readmes_findings_are_the_published_ones(block, suites):
-    index = (ROOT / "results" / "README.md").read_text()
-    readme = (ROOT / "README.md").read_text()
-    shown = readme.partition(f"<!-- {block}:begin -->")[2].partition(f"<!-- {block}:end -->")[0].strip().splitlines()
-    published = []
-    for suite in suites:
-        rows = [
-            line for line in index.partition(f"## [{suite}]")[2].partition("\n## ")[0].splitlines() if line[:1] == "|"
-        ]
-        assert len(rows) >= 2 + len(load_suite(suite).tables)
-        published += rows if suite == suites[0] else rows[2:]
-    assert shown == published
-
-
-def test_the_readme_promises_findings_like_these_and_no_more():
-    before, _, after = (ROOT / "README.md").read_text().partition("<!-- findings:begin -->")
-    assert before.rstrip().endswith("It ends with findings like these:")
-    remarks = " ".join(after.partition("<!-- findings:end -->")[2].split())
-    assert "These are the published figures. Another processor rounds differently, so yours will differ" in remarks
 
 
 def test_published_leaderboards_are_what_their_records_say(tmp_path):
