@@ -40,7 +40,7 @@ READ_BESIDE: Mapping[str, frozenset[str]] = {
     class_folders.NAME: frozenset(),
 }
 """Suffixes of the label files that a format reads beside each image, under its name."""
-DOCUMENTS = {coco.NAME: coco, cvat.NAME: cvat}
+DOCUMENTS = {coco.NAME: coco, cvat.NAME: cvat, labelme.NAME: labelme}
 """Formats whose label files describe many images, and can be told from other files by what is in them."""
 LABEL_SUFFIXES = frozenset({".txt", ".xml", ".json", ".jsonl", ".npy", ".npz", ".exr", ".pfm"})
 ARRAYS = frozenset({".npy", ".npz", ".h5", ".exr", ".hdr"})
@@ -100,7 +100,7 @@ def _reason(
     if suffix in LABEL_SUFFIXES:
         if not listing.labels:
             return f"not known as labels for {task}"
-        is_own = suffix in READ_BESIDE.get(listing.format, frozenset())
+        is_own = suffix in READ_BESIDE.get(listing.format, frozenset()) and listing.format not in DOCUMENTS
         return "labels of no image" if is_own else f"no {listing.format} labels"
     return "neither images nor labels"
 
@@ -108,10 +108,12 @@ def _reason(
 def _is_read(root: Path, file: Path, belongs: bool, format_name: str) -> bool:
     """Whether a file that is no image is read for its format's labels."""
     suffix = file.suffix.lower()
-    if format_name in READ_BESIDE:
-        return belongs and suffix in READ_BESIDE[format_name]
+    if belongs and suffix in READ_BESIDE.get(format_name, frozenset()):
+        return True
     if format_name in DOCUMENTS:
         return suffix in (".json", ".xml") and DOCUMENTS[format_name].recognised(root, (file,))
+    if format_name in READ_BESIDE:
+        return False
     return suffix in LABEL_SUFFIXES  # Unity's, Replicator's and published sets: files of their own names
 
 

@@ -57,6 +57,16 @@ def test_label_files_of_tools_are_not_left_out(tmp_path, write):
     assert left == {}
 
 
+def test_labels_in_a_folder_of_another_name_are_not_left_out(tmp_path):
+    """LabelMe's files name their images."""
+    tool_folders.write_labelme(tmp_path, 4)
+    (tmp_path / "json").mkdir()
+    for file in tmp_path.glob("*.json"):
+        file.rename(tmp_path / "json" / file.name)
+    (tmp_path / "json" / "settings.json").write_text("{}")
+    assert reasons(tmp_path) == {"json/settings.json": "no LabelMe labels"}
+
+
 @pytest.mark.parametrize("stray", ["tracks.json", "model.pt", "old/003.xml"])
 def test_plan_says_so(tmp_path, stray):
     folders.write_yolo(tmp_path, 4)

@@ -26,7 +26,7 @@ from bench.data.formats.yolo_names import NAME_FILES, Meaning, Meanings
 from bench.data.listing import IGNORE, Listing
 
 NAME = "YOLO"
-BOX, CONFIDENCE = 5, 6
+BOX, CONFIDENCE, TRACKED = 5, 6, 7
 """Numbers in a line."""
 MOST = 1.5
 """Of a share: tools round, and boxes reach beyond the image."""
@@ -201,6 +201,12 @@ def _refuse_pixels(path: Path, shares: list[float], numbers: list[float], keypoi
         return
     if not keypoints and _visibilities(numbers):
         return  # the length is refused with the keypoints' reason
+    if len(numbers) == TRACKED and max(shares[:4]) <= 1:
+        raise DataError(
+            f"{path}: found 7 numbers, the last {numbers[-1]:g}; expected 5: class cx cy width height. Confidence and "
+            "track number stand behind the boxes of a tracker: remove them, and use such boxes only if they were "
+            "corrected"
+        )
     raise DataError(
         f"{path}: found {max(shares):g} where a share of the image in [0, 1] is expected; divide pixels by the image's "
         "width and height"
