@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench.api import UserError
+from bench.cli.disk import refuse_full_output
 from bench.cli.options import (
     EXIT_INCOMPLETE,
     EXIT_INTERRUPTED,
@@ -73,6 +74,7 @@ def refine(
     executor = LocalExecutor(store_root(store), registry, workers)
     try:
         kept = open_store(store, console)
+        refuse_full_output(refinement, kept)
         with _bars(console, refinement) as bars:
             least = time_limit or timings.LEAST_LIMIT_SECONDS
             outcome = carry_out(refinement, kept, executor, bars, bars.written, least)

@@ -15,6 +15,7 @@ import typer
 
 from bench.api import UserError
 from bench.cli.comparison import Asked, asks
+from bench.cli.disk import refuse_beyond_free_disk
 from bench.cli.failed import end_incomplete
 from bench.cli.options import (
     EXIT_INCOMPLETE,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from bench.results.record import Record
     from bench.run.plan.graph import Plan
     from bench.run.runner import Outcome
-    from bench.run.store import Entry, Store
+    from bench.run.store import Entry
     from bench.suites.load import Suite
 
 app = typer.Typer()
@@ -84,7 +85,7 @@ def run(
         plan = asked.to_plan(suite, console)
         kept = open_store(store, console)
         results = out or Path("results/local") / plan.suite.name
-        _refuse_beyond_free_disk(plan, kept)
+        refuse_beyond_free_disk(plan, kept)
         if is_published(results):
             raise UserError(
                 f"--out {results} holds published results; run into another folder, then `publish` it there"
@@ -259,28 +260,6 @@ def _refuse_foreign_records(results: Path, suite: Suite) -> None:
         raise UserError(
             f"{results} holds the results of {' and '.join(theirs)}, folders of the same names; name another folder "
             "with --out"
-        )
-
-
-def _refuse_beyond_free_disk(plan: Plan, store: Store) -> None:
-    """Before anything is made: a run that cannot end for lack of space does not begin."""
-    import shutil
-
-    from bench.run.runner import resolve_cached
-
-    existing = store.root
-    while not existing.exists():
-        existing = existing.absolute().parent
-    free = shutil.disk_usage(existing).free
-    needed = sum(job.n_bytes for job in plan.jobs.values())
-    if needed <= free:
-        return
-    cached = resolve_cached(plan, store)
-    needed = sum(job.n_bytes for job in plan.jobs.values() if job.id not in cached)
-    if needed > free:
-        raise UserError(
-            f"this run needs about {needed / 1e6:.0f} MB in {store.root}, where {free / 1e6:.0f} MB are free; "
-            "free some space or name another disk with --store"
         )
 
 

@@ -25,6 +25,8 @@ from bench.data.image_files import opened
 DEPTH_SUFFIXES = frozenset({".exr", ".npy", ".npz", ".pfm"})
 """Of depth files that are no images."""
 FLOAT_LIMIT = 65504.0
+DEPTH_ARRAYS = frozenset({"depth", "depth_m", "depths", "depth_map"})
+"""What depth is called in an NPZ file of several arrays."""
 CHANNELS = ("Z", "V", "Y", "R")
 Kind = Literal["float", "integer", "16 bits", "8 bits", "24 bits"]
 LARGEST: dict[Kind, float] = {"float": FLOAT_LIMIT, "16 bits": 65535, "8 bits": 255, "24 bits": CARLA_STEPS}
@@ -96,7 +98,10 @@ def read_depth_m(path: Path, unit: DepthUnit | None) -> np.ndarray:
     if (steps.kind == "24 bits") != (unit.kind == "carla"):
         remedy = "has one channel, and CARLA's depth three: state another --depth-unit"
         if steps.kind == "24 bits":
-            remedy = "has three channels that differ, as CARLA's 24-bit depth: state --depth-unit carla for it"
+            remedy = (
+                "has three channels that differ: state --depth-unit carla if they are CARLA's 24 bits; if they are "
+                "false colours, no depth can be read from them: export depth in one channel"
+            )
         raise DataError(f"{path} {remedy}")
     return unit.metres(steps.known())
 
@@ -130,12 +135,15 @@ def _read_numpy(path: Path) -> np.ndarray:
         if isinstance(found, np.ndarray):
             return found
         with found:
-            if len(found.files) != 1:
+            named = [name for name in found.files if name.lower() in DEPTH_ARRAYS] or found.files
+            if len(named) != 1:
                 raise DataError(
-                    f"{path} holds {len(found.files)} arrays ({', '.join(found.files)}); one is read: depth"
+                    f"{path} holds {len(found.files)} arrays ({', '.join(found.files)}); one is read: call it depth"
                 )
-            array: np.ndarray = found[found.files[0]]
+            array: np.ndarray = found[named[0]]
             return array
+    except DataError:
+        raise
     except FileNotFoundError:
         raise DataError(f"{path} does not exist; add the file, or remove what refers to it") from None
     except (ValueError, OSError, EOFError) as error:

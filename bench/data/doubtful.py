@@ -22,6 +22,7 @@ from PIL import Image, ImageFilter
 
 from bench.api.errors import DataError
 from bench.data.image_files import opened
+from bench.data.roles import label_words
 
 FLAT_SHARE = 0.85
 """Of a label map's pixels, how many have one of its 16 commonest colours, at least. The renders that ship have 0.5 to
@@ -83,23 +84,33 @@ def refuse_doubtful(root: Path, pictures: Sequence[Path], harm: str) -> None:
             if look(other) == "picture":
                 frame = min(frames.keys() & families[other].keys())
                 label, picture = frames[frame], families[other][frame]
+                why = (
+                    "but its name does not say so" if not label_words(label) else "but the rest of their names differs"
+                )
                 raise DataError(
                     f"{root}: {label.as_posix()} {_WHY[look(name)]} and may be the label map of {picture.as_posix()}, "
-                    f"but its name does not say so; {harm}. If these files are labels, put them into a folder called "
-                    "masks or depth, or end their names in _mask or _depth; if they are pictures, move them to a "
-                    "folder of their own and name that"
+                    f"{why}; {harm}. If these files are labels, put them into a folder called masks or depth, under "
+                    "the names of their pictures, or give them those names with _mask or _depth behind; if they are "
+                    "pictures, move them to a folder of their own and name that"
                 )
 
 
 def _family(picture: PurePath) -> str:
-    """What the names of one camera's files have in common: the path without its numbers; the folder, without any."""
-    name = picture.with_suffix("").as_posix()
-    return re.sub(r"[0-9]+", "#", name) if re.search("[0-9]", name) else picture.parent.as_posix()
+    """What the names of one camera's files have in common: the path without its numbers, or folder and suffix.
+
+    ``0001.jpg`` and ``0001.png`` are of two families.
+    """
+    name = picture.as_posix()
+    stem = name.removesuffix(picture.suffix)
+    return (
+        re.sub(r"[0-9]+", "#", name) if re.search("[0-9]", stem) else f"{picture.parent.as_posix()}/*{picture.suffix}"
+    )
 
 
 def _frame(picture: PurePath) -> str:
-    """What the files of one frame have in common: the numbers of their paths; the name, without any."""
-    return "-".join(re.findall("[0-9]+", picture.with_suffix("").as_posix())) or picture.stem
+    """What the files of one frame have in common: the numbers of their names, or of their folders; the name itself."""
+    numbers = re.findall("[0-9]+", picture.stem) or re.findall("[0-9]+", picture.parent.as_posix())
+    return "-".join(numbers) or picture.stem
 
 
 def _look(root: Path, pictures: Sequence[Path]) -> str:

@@ -115,6 +115,11 @@ def all_images_among(files: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(f for f in files if f.suffix.lower() in IMAGE_SUFFIXES)
 
 
+def printable(name: str) -> str:
+    """A name as text that can be printed and stored: bytes that are no UTF-8 are written out, as ``caf\\xe9``."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def says(path: PurePath, words: frozenset[str]) -> bool:
     """Whether a folder of the path, or the file's name, has a word among ``words``."""
     return any(words_in(part, words) for part in (*path.parts[:-1], path.stem))

@@ -100,7 +100,13 @@ def read_ids(path: Path, content: bytes | None = None) -> np.ndarray:
     with opened(path, content) as image:
         raw, mode = np.asarray(image), image.mode
     if raw.ndim == 2:
-        return raw.astype(np.int64)
+        ids = raw.astype(np.int64)
+        if raw.dtype.kind == "f" and (ids != raw).any():
+            raise DataError(
+                f"{path} holds fractions (as {raw[ids != raw][0]:.4g}) where class ids were expected; save whole "
+                "numbers as 8- or 16-bit PNG"
+            )
+        return ids
     if raw.shape[2] == 2 or (raw[..., 1:3] == raw[..., :1]).all() or not raw[..., 1:3].any():
         return raw[..., 0].astype(np.int64)
     n_colours = len(np.unique(raw[..., :3].reshape(-1, 3), axis=0))

@@ -21,12 +21,12 @@ from bench.data.formats import (
     format_title,
     kitti_labels,
     labelme,
+    mask_names,
     mask_png,
-    replicator,
     voc,
     yolo,
+    yolo_names,
 )
-from bench.data.formats.yolo_names import NAME_FILES
 from bench.data.listing import Listing
 from bench.data.roles import DEPTH_WORDS, INSTANCE_WORDS, MASK_WORDS, keys_of, label_words, roles_of
 
@@ -35,19 +35,20 @@ READ_BESIDE: Mapping[str, frozenset[str]] = {
     kitti_labels.NAME: frozenset({".txt"}),
     voc.NAME: frozenset({".xml"}),
     labelme.NAME: frozenset({".json"}),
-    replicator.NAME: frozenset({".json", ".npy", ".png"}),
     depth_png.NAME: frozenset({".npy", ".npz", ".exr", ".pfm"}),
     mask_png.NAME: frozenset(),
     class_folders.NAME: frozenset(),
 }
 """Suffixes of the label files that a format reads beside each image, under its name."""
-DOCUMENTS = {coco.NAME: coco, cvat.NAME: cvat}
+DOCUMENTS = {coco.NAME: coco, cvat.NAME: cvat, labelme.NAME: labelme}
 """Formats whose label files describe many images, and can be told from other files by what is in them."""
 LABEL_SUFFIXES = frozenset({".txt", ".xml", ".json", ".jsonl", ".npy", ".npz", ".exr", ".pfm"})
 ARRAYS = frozenset({".npy", ".npz", ".h5", ".exr", ".hdr"})
 """Kinds of files that hold labels beside pictures more often than pictures."""
-NAMES = frozenset({*NAME_FILES, *mask_png.TXT, *mask_png.CSV, mask_png.LABELMAP})
+NAMES = frozenset({*yolo_names.NAME_FILES, *mask_names.NAME_FILES})
 NAMES_SUFFIXES = frozenset({".yaml", ".yml", ".csv"})
+_NOTED = ("in no class folder", "images that", "of a kind", "not known as")
+"""Reasons that the formats and :func:`bench.data.formats.recognise` give in their own notes."""
 _WORDS = {"segmentation": MASK_WORDS - INSTANCE_WORDS, "depth": DEPTH_WORDS}
 
 
@@ -99,7 +100,7 @@ def _reason(
     if suffix in LABEL_SUFFIXES:
         if not listing.labels:
             return f"not known as labels for {task}"
-        is_own = suffix in READ_BESIDE.get(listing.format, frozenset())
+        is_own = suffix in READ_BESIDE.get(listing.format, frozenset()) and listing.format not in DOCUMENTS
         return "labels of no image" if is_own else f"no {listing.format} labels"
     return "neither images nor labels"
 
@@ -107,11 +108,13 @@ def _reason(
 def _is_read(root: Path, file: Path, belongs: bool, format_name: str) -> bool:
     """Whether a file that is no image is read for its format's labels."""
     suffix = file.suffix.lower()
-    if format_name in READ_BESIDE:
-        return belongs and suffix in READ_BESIDE[format_name]
+    if belongs and suffix in READ_BESIDE.get(format_name, frozenset()):
+        return True
     if format_name in DOCUMENTS:
         return suffix in (".json", ".xml") and DOCUMENTS[format_name].recognised(root, (file,))
-    return suffix in LABEL_SUFFIXES  # Unity's, and published sets: their trees hold files of definitions
+    if format_name in READ_BESIDE:
+        return False
+    return suffix in LABEL_SUFFIXES  # Unity's, Replicator's and published sets: files of their own names
 
 
 def _reason_to_copy(file: Path, images: set[Path], labels: set[Path], listing: Listing) -> str | None:
@@ -141,6 +144,8 @@ def notes(root: Path, files: Sequence[Path], listing: Listing, task: str) -> tup
     for reason, those in left_out(root, files, listing, task).items():
         if reason.startswith("images that hold labels"):
             said.append(f"{len(those)} files are taken for labels of images and not read for {task}{shown(those)}")
+        elif not reason.startswith(_NOTED):
+            said.append(f"{len(those)} files left out, {reason}{shown(those)}")
     listed = set(listing.names)
     doubted = [file for file in roles_of(all_images_among(files)).doubted if str(root / file) in listed]
     if doubted and listing.format != class_folders.NAME:

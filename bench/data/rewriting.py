@@ -25,8 +25,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": JPEG_QUALITY, "subsampling": 0},
     "WEBP": {"lossless": True},
 }
+WITHOUT_ALPHA = frozenset({"BMP", "DIB"})
+"""Kinds of files that Pillow reads with an alpha channel and writes without one that others would see."""
 CHANGES = {
     "alpha": "transparent images keep their alpha channel; what is fully transparent is black to the refiner",
+    "alpha lost": "BMP files are written without their transparency",
     "palette": "palette images are written in full colour, without a palette",
     "16 bits": "images with 16 bits per channel are written with 8",
     "CMYK": "CMYK images are written as RGB",
@@ -83,8 +86,10 @@ def read_for_rewriting(path: Path, size: Size | None = None) -> Picture:
 
 def _changes(image: ImageFile.ImageFile) -> dict[str, bool]:
     raw_mode = str(image.tile[0].args) if image.tile else ""
+    has_alpha = "A" in image.getbands() or "transparency" in image.info
     return {
-        "alpha": "A" in image.getbands() or "transparency" in image.info,
+        "alpha": has_alpha and image.format not in WITHOUT_ALPHA,
+        "alpha lost": has_alpha and image.format in WITHOUT_ALPHA,
         "palette": image.mode in ("P", "PA"),
         "16 bits": ";16" in raw_mode and not image.mode.startswith("I"),
         "CMYK": image.mode == "CMYK",

@@ -24,14 +24,15 @@ from pathlib import Path, PurePath
 
 _IMAGE_WORDS = (
     "image images img imgs rgb rgba color colour photo photos picture pictures pic pics frame frames render renders "
-    "jpegimages camerargb leftimg8bit raw"
+    "jpegimages camerargb leftimg8bit raw colors colours orig org original sat"
 )
 _MASK_WORDS = (
     "label labels labelids labelid labeltrainids trainids labelmap labelmaps annotation annotations annot annots mask "
     "masks gt groundtruth seg segs semantic semantics segment segments segmentation segmentations segmentationclass "
-    "segmentationobject segmap segmask cameramask cameraseg gtfine instance instances instanceids panoptic"
+    "segmentationobject segmap segmask cameramask cameraseg gtfine instance instances instanceids panoptic "
+    "ann anns gts trimap trimaps"
 )
-_DEPTH_WORDS = "depth depths depthgt depthmap depthmaps disparity gt groundtruth"
+_DEPTH_WORDS = "depth depths depthgt depthmap depthmaps disparity disparities disp zbuffer zdepth gt groundtruth"
 _OTHER_WORDS = "normal normals flow"
 IMAGE_WORDS, MASK_WORDS, DEPTH_WORDS, OTHER_WORDS = (
     frozenset(words.split()) for words in (_IMAGE_WORDS, _MASK_WORDS, _DEPTH_WORDS, _OTHER_WORDS)
@@ -39,7 +40,10 @@ IMAGE_WORDS, MASK_WORDS, DEPTH_WORDS, OTHER_WORDS = (
 LABEL_WORDS = MASK_WORDS | DEPTH_WORDS | OTHER_WORDS
 INSTANCE_WORDS = frozenset({"segmentationobject", "instance", "instanceid", "instanceids", "instances", "panoptic"})
 """Of masks that number objects, beside those of classes."""
-SPLIT_WORDS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing", "dev", "trainval"})
+_SPLIT_WORDS = (
+    "train training val valid validation test testing dev trainval eval evaluation holdout unlabeled unlabelled"
+)
+SPLIT_WORDS = frozenset(_SPLIT_WORDS.split())
 _BESIDE_SPLIT = frozenset({"set", "data", "dataset", "split", "samples", *IMAGE_WORDS})
 _LONGEST = 3
 """Parts of the longest word (``label_train_ids``)."""
@@ -229,6 +233,8 @@ def is_split(folder: str) -> bool:
     """Whether a folder is called as parts of a split are: ``train``, ``test_images``, ``val2017``, ``Training Set``."""
     parts = [part.lower() for part in _PARTS.findall(folder)]
     words = [part for part in parts if not part.isdigit()]
+    if words == ["fold"] and len(parts) == 2:
+        return True
     return bool(SPLIT_WORDS & set(words)) and all(word in SPLIT_WORDS | _BESIDE_SPLIT for word in words)
 
 

@@ -6,12 +6,14 @@ SHA-256 of a file is in the entry's manifest, so the digest of a column is known
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bench.api import Described
 from bench.api.imageset import Column, ImageSet
 from bench.api.refiner import SourceFile
 from bench.run.store import Entry, digest_of
@@ -84,6 +86,23 @@ def source_files(entry: Entry) -> dict[str, list[SourceFile]]:
         for split, described in entry.meta["sets"].items()
         if "files" in described
     }
+
+
+def file_names(entry: Entry) -> dict[str, list[str]]:
+    """The names of the files behind each split's rows, below the folder that holds them all, wherever that lies."""
+    files = {split: [file.path for file in those] for split, those in source_files(entry).items()}
+    if not any(files.values()):
+        return {}
+    root = os.path.commonpath([str(Path(path).parent) for those in files.values() for path in those])
+    return {split: [os.path.relpath(path, root) for path in those] for split, those in files.items()}
+
+
+def files_seen(refiner: Described, source: Entry) -> dict[str, Any]:
+    """What a job's key says of the source's files: their names, for a refiner that reads files of its own.
+
+    It may match those by name: the same pixels under other names are another input to it.
+    """
+    return {"files": file_names(source)} if refiner.contents else {}
 
 
 def column_digests(entry: Entry, split: str, names: Iterable[str]) -> dict[str, Any]:

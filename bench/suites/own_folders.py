@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from bench.api import Limits, UserError
 from bench.api.names import join_variant, split_variant, unknown
 from bench.data.depth_units import ALLOWED as ALLOWED_UNITS
+from bench.data.folders import printable
 from bench.data.formats import FORMATS
 from bench.data.own.pair import OwnPair, OwnParams
 from bench.suites.load import Suite, TableEntry
@@ -55,7 +56,7 @@ def own_suite(
 
     Raises
     ------
-    UserError: no source, target, task or such budget, or a folder's path with a comma, which separates options.
+    UserError: no source, target, task or such budget, or a folder's path that a suite cannot hold.
     """
     if missing := [f"--{key}" for key in ("source", "target") if not options[key]] + ["--task"] * (not task):
         raise UserError(
@@ -78,6 +79,11 @@ def own_suite(
             raise UserError(
                 f"--{key.replace('_', '-')} {stated[key]}: a comma would end the path in the suite that is written; "
                 "rename the folder, or name a link to it"
+            )
+        if (shown := printable(stated[key])) != stated[key]:
+            raise UserError(
+                f"--{key.replace('_', '-')} {shown}: the folder's path is no UTF-8 text, and the suite that is written "
+                "holds it; rename the folder, or name a link to it (names of files inside it may be anything)"
             )
     try:
         params = OwnParams.model_validate(stated)

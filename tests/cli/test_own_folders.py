@@ -1,6 +1,9 @@
 """One command on one's own two folders, as a user types it."""
 
+import os
 import re
+
+import pytest
 
 import own_folders as folders
 from toy_runs import TOYS
@@ -107,3 +110,43 @@ def test_a_refiner_that_breaks_ends_refine_with_its_error_last_and_exit_code_1(c
     assert done.stderr.splitlines()[-1].startswith(
         "error: RuntimeError: the flux capacitor is empty; refined was not written; traceback: "
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("names", [(b"caf\xe9", b"th\xe9"), (b"\xff\xfe", b"b"), (b"M\xfcll", b"\xe4")])
+def test_classes_and_files_whose_names_are_no_utf8_are_trained_and_scored(cli, tmp_path, names):
+    for root, n, seed in (("renders", 6, 0), ("photos", 8, 5)):
+        for i in range(n):
+            folder = tmp_path / root / os.fsdecode(names[i % 2])
+            folders.save(folders.picture(1000 * seed + i), folder / os.fsdecode(b"Geb\xe4ude_%d.png" % i))
+    done = own(cli, "--refiner", "histogram", "--seeds", "1", "--train-steps", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = [name.decode("utf-8", "backslashreplace") for name in names]
+    assert all(name in done.stdout for name in shown)
+
+
+@pytest.mark.parametrize("folder", [b"Qu\xe9llen", b"a/\xff", b"\xe4\xf6/b"])
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_folder_whose_path_is_no_utf8_is_refused_in_one_line(cli, tmp_path, command, folder):
+    folders.write_class_folders(tmp_path / os.fsdecode(folder), 4)
+    folders.write_photos(tmp_path / "photos", 4)
+    words = ("--task", "classification", "--source", os.fsdecode(folder), "--target", "photos")
+    done = cli(command, *words)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "the folder's path is no UTF-8 text" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("write", "task", "line"),
+    [
+        (folders.write_class_folders, "classification", "fit: images are stretched to the working size, whatever "),
+        (folders.write_yolo, "detection", "fit: images keep their shape; what the working size has more is padded "),
+        (folders.write_masks, "segmentation", "fit: images are stretched to the working size, whatever their shape"),
+    ],
+)
+def test_plan_says_how_images_are_brought_to_the_working_size(cli, tmp_path, write, task, line):
+    write(tmp_path / "renders", 6)
+    write(tmp_path / "photos", 8, 5)
+    done = cli("plan", "--task", task, "--source", "renders", "--target", "photos")
+    assert done.returncode == 0, done.stderr
+    assert sum(said.startswith(line) for said in done.stdout.splitlines()) == 1

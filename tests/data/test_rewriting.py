@@ -83,6 +83,20 @@ def palette_with_transparency(path):
     Image.fromarray(folders.picture(3)).convert("P").save(path, transparency=0)
 
 
+def bmp_with_alpha(path):
+    """A BMP of 32 bits whose header has a mask for the alpha channel, as painting programs write it."""
+    import struct
+
+    pixels = np.dstack([folders.picture(3)[..., ::-1], np.arange(SIZE[0] * SIZE[1]).reshape(SIZE[::-1]) % 256])
+    body = pixels[::-1].astype(np.uint8).tobytes()
+    masks = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    header = struct.pack("<IiiHHIIiiII", 108, *SIZE, 1, 32, 3, len(body), 2835, 2835, 0, 0) + struct.pack("<4I", *masks)
+    header += b"BGRs" + bytes(48)
+    path.write_bytes(
+        struct.pack("<2sIHHI", b"BM", 14 + len(header) + len(body), 0, 0, 14 + len(header)) + header + body
+    )
+
+
 def cmyk(path):
     Image.fromarray(folders.picture(3)).convert("CMYK").save(path)
 
@@ -93,6 +107,7 @@ def cmyk(path):
         (palette, "a.png", {"palette"}, "RGB"),
         (palette, "a.bmp", {"palette"}, "RGB"),
         (palette_with_transparency, "a.png", {"palette", "alpha"}, "RGBA"),
+        (bmp_with_alpha, "a.bmp", {"alpha lost"}, "RGB"),
         (cmyk, "a.jpg", {"CMYK"}, "RGB"),
         (cmyk, "a.tiff", {"CMYK"}, "RGB"),
     ],

@@ -8,12 +8,14 @@ import pytest
 from PIL import Image
 
 import own_folders as folders
-from bench.api import Limits
+from bench.api import Described, Limits
 from bench.api.errors import DataError
 from bench.data.export import export_pair
 from bench.data.own.pair import OwnPair, OwnParams
 from bench.data.translated import match_translated
 from bench.plugins.registry import Registry
+from bench.run.store import Entry
+from bench.run.stored_sets import files_seen
 from refiners.precomputed import Params, Precomputed
 
 
@@ -115,3 +117,25 @@ def test_an_export_lists_the_file_and_size_of_each_row(tmp_path, pair):
     assert {Path(row["file"]).name for row in rows} == {f"{i:03}.png" for i in range(8)}
     assert all((tmp_path / "png" / row["image"]).is_file() for row in rows)
     assert {(row["width"], row["height"]) for row in rows} == {("48", "32")}
+
+
+@pytest.mark.parametrize("swap", [("000", "001"), ("002", "005"), ("000", "007")])
+def test_the_same_pixels_under_other_names_are_another_input(tmp_path, swap):
+    """Keys of jobs hold the names that translations are found by, below the folder, wherever that lies."""
+    files = [
+        {"path": f"/somewhere/source/{i:03}.png", "native_size": [4, 4], "placement": [0, 0, 4, 4]} for i in range(8)
+    ]
+    moved = [file | {"path": file["path"].replace("/somewhere", "/elsewhere/deep")} for file in files]
+    turn = dict(zip(swap, swap[::-1], strict=True))
+    renamed = [
+        file | {"path": f"/somewhere/source/{turn.get(name := Path(file['path']).stem, name)}.png"} for file in files
+    ]
+    reader = Described(name="precomputed", version=2, params={"folder": "x"}, contents={"folder": "0" * 64})
+    plain = Described(name="reinhard", version=1, params={}, contents={})
+    seen = [files_seen(reader, entry_of(tmp_path, those)) for those in (files, moved, renamed)]
+    assert seen[0] == seen[1] != seen[2]
+    assert all(files_seen(plain, entry_of(tmp_path, those)) == {} for those in (files, renamed))
+
+
+def entry_of(folder, files):
+    return Entry("0", folder, {}, {"sets": {"source_train": {"files": files[:6]}, "source_val": {"files": files[6:]}}})

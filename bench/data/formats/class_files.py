@@ -20,7 +20,7 @@ from bench.api.errors import DataError
 
 _SYNONYMS = {
     "name": "class label class_name classname label_name category",
-    "id": "value index class_id label_id",
+    "id": "value index class_id label_id pixel_value pixel label_value",
     "r": "red",
     "g": "green",
     "b": "blue",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data.folders import images_among, shown
+from bench.data.folders import images_among, printable, shown
 from bench.data.formats import Options, of_images
 from bench.data.listing import Listing
 from bench.data.roles import IMAGE_WORDS, is_split, splits_among
@@ -96,8 +96,8 @@ def classes_of(images: Sequence[Path]) -> Classes:
     if len(loose) > len(rest):
         where = _names(sorted(heads))
         return Classes({}, why_none=f"{len(loose)} images lie in no class folder{shown(loose)}, more than in {where}")
-    deeper = Counter(name for _, name in {folders[:2] for folders in rest.values() if len(folders) > 1})
-    of = {image: folders[0] for image, folders in sorted(rest.items())}
+    deeper = Counter(printable(name) for _, name in {folders[:2] for folders in rest.values() if len(folders) > 1})
+    of = {image: printable(folders[0]) for image, folders in sorted(rest.items())}
     parts = {part for image in of for part in passed[image] if is_split(part)}
     return Classes(of, tuple(sorted(flat)), tuple(sorted(parts)), deeper)
 

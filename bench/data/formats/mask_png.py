@@ -4,9 +4,8 @@
     palette    a palette PNG: the index is the class id, its colours are for the eye
     colours    RGB, each class a colour: needs classes.csv
 
-Classes are named by a file anywhere in the folder (:mod:`bench.data.formats.class_files`): ``classes.txt`` or
-``labels.txt``; a CSV ``classes.csv``, ``class_dict.csv`` or ``label_colors.csv``; or CVAT's ``labelmap.txt``. Without
-one, all masks are read to find the ids, and the classes are called by their numbers. Classes called void, ignore,
+Classes are named by the nearest file above the masks (:mod:`bench.data.formats.mask_names`). Without one, all masks are
+read to find the ids, and the classes are called by their numbers. Classes called void, ignore,
 unlabelled, unlabeled or unknown are ignored (255), and so is the value 255 unless a CSV names it, or it is the only
 one beside 0: masks of an object in white on black, where it is class 1. Masks that JPEG, resizing or soft edges have
 blurred are refused (:mod:`bench.data.formats.mask_levels`), unless ``--mask-levels`` says which levels are classes.
@@ -22,7 +21,7 @@ import numpy as np
 from bench.api.errors import DataError
 from bench.data.folders import INSTANCE_WORDS, MASK_WORDS, files_below, images_among, label_images_among, paired, says
 from bench.data.formats import Options, of_images
-from bench.data.formats.class_files import Named, names_of_txt, of_csv, of_labelmap
+from bench.data.formats.class_files import Named
 from bench.data.formats.mask_levels import (
     JPEG,
     NEAREST,
@@ -32,19 +31,19 @@ from bench.data.formats.mask_levels import (
     ranks,
     refuse_blurred,
 )
+from bench.data.formats.mask_names import MaskNames
 from bench.data.formats.official import is_cityscapes
-from bench.data.image_files import read_colours, read_ids
+from bench.data.image_files import opened, read_colours, read_ids
 from bench.data.listing import IGNORE, Listing
 from bench.data.sets.classes import CITYSCAPES_IDS, CLASSES
 
 NAME = "mask PNGs"
-TXT = ("classes.txt", "labels.txt", "class_names.txt")
-CSV = ("classes.csv", "class_dict.csv", "label_colors.csv", "labels.csv")
-LABELMAP = "labelmap.txt"
 IGNORED = frozenset({"void", "ignore", "unlabelled", "unlabeled", "unknown"})
 UNKNOWN = 254
 MOST_SHOWN = 8
 N_CITYSCAPES_IDS = 34
+CITYSCAPES_COLOURS = {7: (128, 64, 128), 8: (244, 35, 232), 11: (70, 70, 70), 26: (0, 0, 142)}
+"""Road, sidewalk, building and car in its palette of labelIds."""
 
 
 @dataclass(frozen=True)
@@ -133,8 +132,11 @@ def listing(root: Path, files: tuple[Path, ...], options: Options) -> Listing | 
         return None
     images, masks = _pairs(root, files)
     paths = tuple(masks)
-    named, notes = _named(root, files, options.classes_from)
     plain = of_images(NAME, root, images, files)
+    tables = _tables(root, files, paths)
+    if len(set(tables)) > 1:
+        return _of_several_exports(root, plain, paths, tables, options)
+    named, notes = _named(paths, tables[0], options.classes_from)
     if options.mask_levels and options.mask_levels != NEAREST:
         return _with_levels(plain, paths, named, parse_levels(options.mask_levels), notes)
     if options.mask_levels and named is None:
@@ -216,37 +218,77 @@ def _masks(files: tuple[Path, ...]) -> tuple[Path, ...]:
     return tuple(mask for mask in label_images_among(files, MASK_WORDS) if not says(mask, INSTANCE_WORDS))
 
 
-def _named(root: Path, files: tuple[Path, ...], other: Path | None) -> tuple[ClassTable | None, list[str]]:
-    """The classes as the folder names them, or as another does, and what to say about it."""
-    if table := class_table(root, files):
+def _tables(root: Path, files: tuple[Path, ...], masks: tuple[Path, ...]) -> list[ClassTable | None]:
+    """What each mask's values mean, as the names file nearest above it says."""
+    names = MaskNames(root, files)
+    return [_table(names.of(mask.relative_to(root))) for mask in masks]
+
+
+def _table(named: Named | None) -> ClassTable | None:
+    return ClassTable(named.names, named.values, named.in_colours) if named else None
+
+
+def _named(
+    masks: tuple[Path, ...], table: ClassTable | None, other: Path | None
+) -> tuple[ClassTable | None, list[str]]:
+    """The classes as the folder names them, or as its masks or another folder do, and what to say about it."""
+    if table:
         return table, []
+    if has_cityscapes_palette(masks[0]):
+        return _cityscapes(""), ["no classes.txt: the masks have Cityscapes' palette, so ids are Cityscapes' labelIds"]
     there = files_below(other) if other is not None else ()
     if other is not None and is_cityscapes(there):
-        values = (*CITYSCAPES_IDS, *sorted(set(range(N_CITYSCAPES_IDS)) - set(CITYSCAPES_IDS)))
-        names = (*CLASSES, *["void"] * (len(values) - len(CLASSES)))
         note = f"no classes.txt: ids mean what they mean in {other.name}, Cityscapes' labelIds"
-        return ClassTable(names, values, folder=other.name), [note]
-    if other is not None and (table := class_table(other, there)):
+        return _cityscapes(other.name), [note]
+    if other is not None and (lent := _table(MaskNames(other, there).all_agree())):
         note = f"no classes.txt: ids mean what they mean in {other.name}"
-        return replace(table, folder=other.name), [note]
+        return replace(lent, folder=other.name), [note]
     return None, []
 
 
-def class_table(root: Path, files: tuple[Path, ...]) -> ClassTable | None:
-    """The classes that a file in the folder names; ``None`` if there is none.
+def _cityscapes(folder: str) -> ClassTable:
+    """Cityscapes' 19 classes by its labelIds; the others are ignored."""
+    values = (*CITYSCAPES_IDS, *sorted(set(range(N_CITYSCAPES_IDS)) - set(CITYSCAPES_IDS)))
+    names = (*CLASSES, *["void"] * (len(values) - len(CLASSES)))
+    return ClassTable(names, values, folder=folder)
 
-    Raises
-    ------
-    DataError: a file that is not as the module's docstring says.
-    """
-    for wanted in (*CSV, *TXT, LABELMAP):
-        if found := [root / file for file in files if file.name.lower() == wanted]:
-            if wanted in TXT:
-                names = names_of_txt(found[0])
-                return ClassTable(names, tuple(range(len(names))))
-            named = of_csv(found[0]) if wanted in CSV else of_labelmap(found[0])
-            return ClassTable(named.names, named.values, named.in_colours)
-    return None
+
+def has_cityscapes_palette(path: Path) -> bool:
+    """Whether a mask is a palette image whose colours are those of Cityscapes' labelIds, as GTA5's are."""
+    with opened(path) as image:
+        palette = (image.getpalette() or [])[: 3 * N_CITYSCAPES_IDS] if image.mode == "P" else []
+    colours = {i: tuple(palette[3 * i : 3 * i + 3]) for i in CITYSCAPES_COLOURS}
+    return colours == CITYSCAPES_COLOURS
+
+
+def _of_several_exports(
+    root: Path, plain: Listing, paths: tuple[Path, ...], tables: list[ClassTable | None], options: Options
+) -> Listing:
+    """Masks that lie below several names files which differ: each counts by its own, by name."""
+    if None in tables:
+        bare = paths[tables.index(None)]
+        raise DataError(f"{bare} lies below no names file, and other masks of {root} do; put one above it")
+    if options.mask_levels:
+        raise DataError(f"{root} holds masks of several names files, and --mask-levels are one list: name one of them")
+    own = {table: _white_on_black(table, _below(paths, tables, table)) for table in dict.fromkeys(tables) if table}
+    names = tuple(dict.fromkeys(name for table, _ in own.values() for name in table.kept))
+    place = {}
+    for table, (changed, _) in own.items():
+        place[table] = np.full(256, IGNORE, np.uint8)
+        place[table][: len(changed.kept)] = [names.index(name) for name in changed.kept]
+
+    def mask(i: int) -> np.ndarray:
+        table = tables[i]
+        assert table is not None
+        ids: np.ndarray = place[table][own[table][0].ids(paths[i])]
+        return ids
+
+    notes = ("each mask counts by the names file nearest above it", *(note for _, note in own.values() if note))
+    return replace(plain, pixels={**plain.pixels, "mask": mask}, class_names=names, notes=notes)
+
+
+def _below(paths: tuple[Path, ...], tables: list[ClassTable | None], wanted: ClassTable) -> tuple[Path, ...]:
+    return tuple(path for path, table in zip(paths, tables, strict=True) if table == wanted)
 
 
 def numbered(paths: tuple[Path, ...]) -> ClassTable:

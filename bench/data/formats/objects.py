@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_plus
 
 import numpy as np
 
@@ -151,9 +151,9 @@ def corners(box: tuple[float, float, float, float]) -> list[list[float]]:
 class Names:
     """Finds the image that a label file names, as it was called on any machine.
 
-    Tried are the name below the label file's folder, below the root, and as much of the end of the name as is there;
-    first as written, then with ``%20`` and the like read as the characters that they stand for, as web tools write
-    them.
+    Tried are the name below the label file's folder, below the root, and as much of the end of the name as is there, of
+    several the one nearest to the label file; first as written, then with ``%20`` and the like read as the characters
+    that they stand for, as web tools write them, then in any case, as on Windows.
     """
 
     root: Path
@@ -170,10 +170,17 @@ class Names:
 
     def find(self, folder: Path, name: str) -> Path | None:
         """The file called ``name`` in a label file of ``folder`` (relative to the root); ``None`` if there is none."""
-        for candidate in dict.fromkeys((name, unquote(name))):
+        for candidate in dict.fromkeys((name, unquote(name), unquote_plus(name))):
             if (found := self._find(folder, candidate)) is not None:
                 return found
-        return None
+        last = _parts(unquote(name))[-1:]
+        alike = [
+            file
+            for key, files in self.by_name.items()
+            if (key.lower(),) == tuple(map(str.lower, last))
+            for file in files
+        ]
+        return alike[0] if len(alike) == 1 else None
 
     def count(self, name: str) -> int:
         """How many images end in the last part of a name."""
@@ -187,8 +194,12 @@ class Names:
         found = self.by_name.get(parts[-1], []) if parts else []
         for n_parts in range(len(parts), 0, -1):
             matches = [file for file in found if tuple(map(composed, file.parts[-n_parts:])) == parts[-n_parts:]]
-            if len(matches) == 1:
-                return matches[0]
+            for above in (folder, *folder.parents):
+                near = [file for file in matches if file.is_relative_to(above)]
+                if len(near) == 1:
+                    return near[0]
+                if near:
+                    break
         return None
 
 

@@ -129,7 +129,7 @@ def recognise(root: Path, options: Options) -> Listing:
             others.append(module.NAME)
     if found is None:
         found = plain(root, files)
-        notes = (*_not_labels(files, options.task), *_unread(files))
+        notes = (*_not_labels(root, files, options.task), *_unread(files))
     elif others:
         notes = (f"there are {' and '.join(others)} labels too; {found.format} is read", *_unread(files))
     else:
@@ -147,18 +147,16 @@ def _unread(files: tuple[Path, ...]) -> tuple[str, ...]:
     )
 
 
-def _not_labels(files: tuple[Path, ...], task: str) -> tuple[str, ...]:
+def _not_labels(root: Path, files: tuple[Path, ...], task: str) -> tuple[str, ...]:
     """Notes on what may have been meant as labels, where none were found."""
     notes = []
     if texts := [f for f in files if f.suffix.lower() in LABEL_TEXTS and f.stem.lower() not in ("classes", "readme")]:
         others = f" and {len(texts) - 1} other text files" if texts[1:] else ""
-        notes.append(f"no labels for {task} are known in {texts[0]}{others}")
+        notes.append(f"no labels for {task} are known in {texts[0]}{others}{_first_line(root / texts[0])}")
     if arrays := [file for file in files if file.suffix.lower() in DEPTH_SUFFIXES]:
         kinds = ", ".join(sorted({file.suffix.lower() for file in arrays}))
-        notes.append(
-            f"{len(arrays)} files ({kinds}, as {arrays[0]}) are not read: depth is, from a folder called depth, with "
-            "--task depth"
-        )
+        remedy = "save class ids as PNG" if task == "segmentation" else "depth is, from a folder called depth"
+        notes.append(f"{len(arrays)} files ({kinds}, as {arrays[0]}) are not read for {task}: {remedy}")
     if task in ("segmentation", "depth"):
         by_stem: dict[str, Path] = {}
         for image in images_among(files):
@@ -168,6 +166,16 @@ def _not_labels(files: tuple[Path, ...], task: str) -> tuple[str, ...]:
                 notes.append(f"{twin} and {image} count as two images: a folder of labels must be called {called}")
                 break
     return tuple(notes)
+
+
+def _first_line(path: Path) -> str:
+    """What a text file begins with, for a reader to see why it is not read."""
+    if path.suffix.lower() != ".txt":
+        return ""
+    with path.open("rb") as stream:
+        start = stream.read(200).decode("utf-8", "backslashreplace").replace("\0", "\\x00").strip()
+    line = (start.splitlines() or [""])[0][:60]
+    return f", which begins with {line!r}; YOLO's lines are: class cx cy width height" if line else ", which is empty"
 
 
 def recognise_any(root: Path) -> Listing:

@@ -26,7 +26,7 @@ from bench.data.formats.yolo_names import NAME_FILES, Meaning, Meanings
 from bench.data.listing import IGNORE, Listing
 
 NAME = "YOLO"
-BOX, CONFIDENCE = 5, 6
+BOX, CONFIDENCE, TRACKED = 5, 6, 7
 """Numbers in a line."""
 MOST = 1.5
 """Of a share: tools round, and boxes reach beyond the image."""
@@ -71,7 +71,7 @@ def listing(root: Path, files: tuple[Path, ...], options: Options) -> Listing | 
         numbers = Meaning(tuple(str(i) for i in range(largest + 1)), None, root)
         found = [numbers] * len(found)
         notes.append("no data.yaml or classes.txt names the classes: they are called by their ids")
-    names = tuple(dict.fromkeys(name for meaning in found if meaning for name in meaning.names))
+    names = tuple(dict.fromkeys(name for meaning in found if meaning for name in meaning.names if name))
     ids = [_class_ids(root, label, rows, m, names) for label, rows, m in zip(labels, parsed, found, strict=True)]
     if n_empty := sum(label is None for label in labels):
         notes.append(f"{n_empty} images have no label file and so no object")
@@ -102,6 +102,11 @@ def _class_ids(
         )
         raise DataError(
             f"{root / str(label)}: found class {largest}; {said}: add the name to the names file, or correct the label"
+        )
+    if unnamed := [row.class_id for row in rows if not own[row.class_id]]:
+        raise DataError(
+            f"{root / str(label)}: found class {unnamed[0]}, for which {meaning and meaning.file} has no name: add it, "
+            "or correct the label"
         )
     return np.array([names.index(own[row.class_id]) for row in rows], np.int64)
 
@@ -196,6 +201,12 @@ def _refuse_pixels(path: Path, shares: list[float], numbers: list[float], keypoi
         return
     if not keypoints and _visibilities(numbers):
         return  # the length is refused with the keypoints' reason
+    if len(numbers) == TRACKED and max(shares[:4]) <= 1:
+        raise DataError(
+            f"{path}: found 7 numbers, the last {numbers[-1]:g}; expected 5: class cx cy width height. Confidence and "
+            "track number stand behind the boxes of a tracker: remove them, and use such boxes only if they were "
+            "corrected"
+        )
     raise DataError(
         f"{path}: found {max(shares):g} where a share of the image in [0, 1] is expected; divide pixels by the image's "
         "width and height"

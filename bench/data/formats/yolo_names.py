@@ -118,16 +118,26 @@ def _of_yaml(path: Path, *, needed: bool) -> Meaning | None:
     import yaml
 
     try:
-        content = yaml.safe_load(text_of(path))
+        content = yaml.load(text_of(path), Loader=yaml.BaseLoader)  # strings alone: a class may be called "no"
         if not needed and not (isinstance(content, dict) and "names" in content):
             return None
         names = content["names"]
-        return Meaning(tuple(str(names[i]) for i in range(len(names))), _keypoints(content.get("kpt_shape")), path)
+        return Meaning(_by_id(names), _keypoints(content.get("kpt_shape")), path)
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"{path}: {' '.join(str(error).split())}; expected the key names, the classes as a list, or by id from 0, "
             "and kpt_shape, where it is there, as [count, 2 or 3]"
         ) from None
+
+
+def _by_id(names: Any) -> tuple[str, ...]:
+    """Names in the order of their ids, empty where a mapping has none for an id."""
+    if isinstance(names, list) and names:
+        return tuple(map(str, names))
+    if not isinstance(names, dict) or not names:
+        raise ValueError(f"names is {names!r}")
+    by_id = {int(key): str(name) for key, name in names.items()}
+    return tuple(by_id.get(i, "") for i in range(max(by_id) + 1))
 
 
 def _keypoints(shape: Any) -> tuple[int, int] | None:

@@ -17,7 +17,7 @@ from bench.run.jobs import checkpoint_files
 from bench.run.jobs.networks import load_network, save_state
 from bench.run.jobs.numbers import finite_number, whole_number
 from bench.run.jobs.work import Inputs, Work
-from bench.run.stored_sets import column_digests, load_set, source_files
+from bench.run.stored_sets import column_digests, files_seen, load_set, source_files
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -88,6 +88,7 @@ def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
         "joint": spec.joint,
         "space": spec.space.model_dump() if spec.space else None,
         "source_model": inputs["source_model"].files if "source_model" in inputs else None,
+        **files_seen(spec.refiner, inputs["source"]),
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.api import Described, Frozen, Refiner
 from bench.run.jobs.work import Inputs, Work
-from bench.run.stored_sets import column_digests, load_set, save_blocks, source_files
+from bench.run.stored_sets import column_digests, files_seen, load_set, save_blocks, source_files
 
 VERSION = 1
 BATCH = 64
@@ -37,6 +37,7 @@ def action(spec: Spec, inputs: Inputs) -> dict[str, Any]:
         "seed": spec.seed,
         "views": spec.views,
         "source": {split: column_digests(inputs["source"], split, columns) for split in SPLITS},
+        **files_seen(spec.refiner, inputs["source"]),
     }
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import own_folders as folders
 import tool_folders as tools
@@ -135,6 +136,21 @@ def test_arrays_that_are_no_depth_are_refused(tmp_path, array, message):
     np.save(tmp_path / "a.npy", array)
     with pytest.raises(DataError, match=rf"holds an array of {message}; depth is one number per pixel"):
         read_float_depth(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("others", [{"mask": np.ones((4, 6))}, {"rgb": np.zeros((4, 6, 3)), "K": np.eye(3)}, {}])
+@pytest.mark.parametrize("name", ["depth", "Depth", "depth_m"])
+def test_depth_is_found_among_the_arrays_of_an_npz(tmp_path, name, others):
+    np.savez(tmp_path / "a.npz", **{name: np.full((4, 6), 2.5)}, **others)
+    assert (read_depth_m(tmp_path / "a.npz", None) == 2.5).all()
+
+
+@pytest.mark.parametrize("unit", ["mm", "m", "1/256m"])
+def test_false_colours_are_not_sent_to_carla(tmp_path, unit):
+    ramp = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    Image.fromarray(np.dstack([ramp, 255 - ramp, ramp * 2])).save(tmp_path / "a.png")
+    with pytest.raises(DataError, match="if they are false colours, no depth can be read from them"):
+        read_depth_m(tmp_path / "a.png", parse_unit(unit))
 
 
 def test_two_folders_may_have_two_kinds_and_units(tmp_path):

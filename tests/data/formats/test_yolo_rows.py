@@ -79,6 +79,7 @@ def test_polygons_and_turned_boxes_are_read_by_their_bounds(tmp_path, row):
             "kpt_shape: [5, 2]\n",
             r"found 13 numbers; kpt_shape \[5, 2\] in .*data\.yaml makes 15: class cx cy width height",
         ),
+        (lambda box: [*shares(box), 0.9, 12], "", r"found 7 numbers, the last 12; expected 5: .*of a tracker"),
         (lambda box: [30, 20, 16, 20], "", r"found 30 where a share of the image in \[0, 1\] is expected; divide"),
         (
             lambda box: shares(box),
