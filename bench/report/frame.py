@@ -25,10 +25,11 @@ import pandas as pd
 
 from bench.api import UserError
 from bench.results.record import Array, PairInfo, Record, label_of
+from bench.results.table_key import TableKey
 from bench.suites.arms import Arm
 
-TABLE = ["pair", "task", "model", "recipe", "budget"]
-"""Cells with these in common are trained alike and stand in one table."""
+TABLE = list(TableKey._fields)
+"""The frame's columns of the :class:`bench.results.table_key.TableKey`."""
 OBJECTS = [
     "metrics",
     "contributions",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bench.report.leaderboard import MIN_SEEDS
 from bench.report.table import Estimate, Row, Table
-from bench.report.text import MARKS, amount, bracket, code
+from bench.report.text import amount, bracket, code, mark
 
 
 def best_refiner(table: Table) -> tuple[Row, Estimate] | None:
@@ -72,7 +72,7 @@ def _measured(estimate: Estimate, table: Table) -> str:
     parts = [amount(estimate.value, table, signed=True)]
     if estimate.interval:
         parts.append(bracket(estimate.interval, table.decimals, signed=True))
-    return " ".join([*parts, f"({MARKS.get(estimate.verdict, estimate.verdict)})"])
+    return " ".join([*parts, f"({mark(estimate.verdict)})"])
 
 
 def _one_gains(table: Table, row: Row, gain: Estimate) -> list[str]:

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.report.answers import answers
-from bench.report.columns import NAME, Column, columns_of
+from bench.report.columns import columns_of
+from bench.report.formats import NAME, Column
 from bench.report.galleries import Pictures
 from bench.report.headline import best_refiner, headline, summary, verdict
 from bench.report.notes import detail, notes, reproduce, warnings
 from bench.report.provenance import Origin
 from bench.report.table import BLOCKS, Row, Table
-from bench.report.text import NOTHING, block_title, bracket, kind_of_target, number, points, spans, with_unit
+from bench.report.text import NOTHING, SIGNS, block_title, bracket, kind_of_target, number, points, spans, with_unit
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -120,9 +121,8 @@ class Board:
             return "no refiner tested" if self.table.block("ranked") else "nothing ranked"
         if verdict(self.table) == "not resolved":
             return "no gain resolved"
-        mark = {"gain": "▲", "loss": "▼"}[verdict(self.table)]
         figure = number(best[1].value, self.table.decimals, signed=True)
-        return f"{mark} {with_unit(figure, points(self.table.metric))}"
+        return f"{SIGNS[verdict(self.table)]} {with_unit(figure, points(self.table.metric))}"
 
     @property
     def limits(self) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from bench import stats
 from bench.api.errors import DataError
 from bench.report.table import Row, Table
-from bench.report.text import MARKS, amount, bracket, code, number, p_value, points, with_unit
+from bench.report.text import amount, bracket, code, mark, number, p_value, points, with_unit
 from bench.results.record import label_of
 from bench.suites.load import shipped
 
@@ -37,7 +37,7 @@ def detail(row: Row, table: Table) -> list[tuple[str, str]]:
         if estimate.p_adjusted is not None:
             parts.append(f"adjusted p {p_value(estimate.p_adjusted)}")
         if estimate.verdict:
-            parts.append(MARKS.get(estimate.verdict, estimate.verdict))
+            parts.append(mark(estimate.verdict))
         said.append((term, "; ".join(parts)))
     if row.costs:
         seconds = [f"{name} {row.costs[f'{name}_seconds']:,.1f} s" for name in ("fit", "refine", "train")]
@@ -59,7 +59,8 @@ def notes(table: Table) -> list[str]:
     said.append(
         "Brackets are 95 % t intervals over seeds × test images: what other seeds and another test set would give. "
         "A gain is signed so that + is better. The bracket of a gain holds for all rows of its family at once and "
-        "agrees with the verdict: it excludes 0 exactly where the gain or loss is resolved (`(0` means above 0). "
+        "agrees with the verdict: it excludes 0 exactly where the gain or loss is resolved. A round bracket at 0 "
+        "excludes 0. "
         "The interval of each row by itself, and those over seeds alone, are in `leaderboard.csv`."
     )
     said += _about_tests(table)

@@ -18,6 +18,7 @@ from bench.api import UserError
 from bench.results.documents import MEASUREMENTS, documents
 from bench.results.files import Strict, write_atomically
 from bench.results.record import Array
+from bench.results.table_key import TableKey
 
 SCHEMA = 1
 CONFOUNDED = "confounded by realism"
@@ -69,9 +70,9 @@ class Subject(Strict):
         return self.pair, self.task, self.model, self.budget
 
     @property
-    def key(self) -> tuple[str, ...]:
-        """Of the leaderboard's table: as :data:`bench.report.frame.TABLE`."""
-        return self.pair, self.task, self.model, self.recipe, self.budget
+    def key(self) -> TableKey:
+        """Of the leaderboard's table."""
+        return TableKey(self.pair, self.task, self.model, self.recipe, self.budget)
 
 
 class Measurement(Strict):

@@ -72,7 +72,7 @@ def test_every_answer_is_about_the_best_refiner_and_of_the_tables_own_numbers(an
     row = table.find("refined", "fda")
     assert said["much"].startswith(f"{row.gain.value:+.1f} points in accuracy with `fda`, 95 % [")
     assert f"95 % [{row.gain.interval.low:+.1f}, " in said["much"]
-    assert "] (holds for all 2 rows with a refiner at once)" in said["much"]
+    assert "] (holds for the 2 rows with a refiner at once)" in said["much"]
     assert f"{row.gap_closed_percent:.0f} % of the way to `oracle`" in said["much"]
     assert said["noise"].startswith("Resolved, a gain: adjusted p ")
     assert "5 seeds × 400 test images" in said["noise"]

@@ -24,7 +24,7 @@ SHOWN = {
     "refiner_parameters": ("refiner's parameters", 0),
     "n_parameters": ("network's parameters", 0),
 }
-"""Columns of the cell frame with their heading and decimals; those that no cell states are left out."""
+"""Costs with their heading and decimals; those that no record states are left out."""
 
 
 def pareto_front(placed: Sequence[tuple[float, float]]) -> list[int]:
@@ -40,7 +40,7 @@ def pareto_front(placed: Sequence[tuple[float, float]]) -> list[int]:
     return front
 
 
-def cost_frame(table: Table, cells: pd.DataFrame) -> pd.DataFrame:
+def cost_frame(table: Table) -> pd.DataFrame:
     """A row for each tested refiner (arm ``refined``), the cheapest first; empty with fewer than two.
 
     Columns: ``refiner``; ``gain`` with ``gain_low``, ``gain_high`` (95 %, this row by itself) and ``gain_verdict``;
@@ -53,10 +53,8 @@ def cost_frame(table: Table, cells: pd.DataFrame) -> pd.DataFrame:
     ]
     if len(tested) < 2:
         return pd.DataFrame()
-    scored = cells[(cells.arm == "refined") & (cells.status == "ok")]
-    of_refiner = scored[list(SHOWN)].apply(pd.to_numeric).groupby(scored.refiner).mean()
     for row, gain, limits in tested:
-        means = of_refiner.loc[row.refiner].to_dict()
+        costs = {name: row.costs.get(name, float("nan")) for name in SHOWN}
         found.append(
             {
                 "refiner": row.refiner,
@@ -64,8 +62,8 @@ def cost_frame(table: Table, cells: pd.DataFrame) -> pd.DataFrame:
                 "gain_low": limits.low,
                 "gain_high": limits.high,
                 "gain_verdict": gain.verdict,
-                "seconds": means["fit_seconds"] + means["refine_seconds"],
-                **means,
+                "seconds": costs["fit_seconds"] + costs["refine_seconds"],
+                **costs,
             }
         )
     frame = pd.DataFrame(found)
@@ -76,7 +74,7 @@ def cost_frame(table: Table, cells: pd.DataFrame) -> pd.DataFrame:
 
 def section(table: Table, cells: pd.DataFrame) -> Section | None:
     """The refiners by cost, those of the front marked."""
-    frame = cost_frame(table, cells)
+    frame = cost_frame(table)
     if frame.empty:
         return None
     stated = {name: shown for name, shown in SHOWN.items() if frame[name].notna().any()}
