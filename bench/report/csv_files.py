@@ -1,4 +1,4 @@
-"""The CSV files: ``leaderboard.csv``, a row a row of the tables; ``cells.csv``, tidy, a row a cell; those of sections.
+"""The CSV files: ``leaderboard.csv``, one row per table row; ``cells.csv``, one row per cell; those of sections.
 
 Numbers are unrounded, in the units that their column's name or the columns ``metric`` and ``unit`` state; a value that
 does not exist is empty. Text that a spreadsheet would run as a formula is prefixed with an apostrophe.

@@ -1,4 +1,4 @@
-"""Records → one tidy pandas frame, a row a cell: what every table, CSV and page is computed from.
+"""Records → one tidy pandas frame with one row per cell: every table, CSV and page is computed from it.
 
 Columns
 -------

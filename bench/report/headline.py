@@ -23,9 +23,8 @@ def _tested(table: Table) -> list[tuple[Row, Estimate]]:
 def headline(table: Table) -> str:
     """The answer of a table: the best refiner's gain where one is resolved, else what could not be seen; and rivals."""
     if not table.block("ranked"):
-        return (
-            f"No row is ranked: a ranked row needs {MIN_SEEDS} seeds and every cell scored; reasons stand in the table."
-        )
+        needs = f"No row is ranked: a ranked row needs {MIN_SEEDS} seeds and every cell scored."
+        return f"{needs} The table gives the reasons."
     if table.gains.test is None:
         return f"No gain can be stated: {table.gains.problem}."
     best = best_refiner(table)
@@ -68,7 +67,7 @@ def summary(tables: Sequence[Table]) -> str:
 
 
 def _measured(estimate: Estimate, table: Table) -> str:
-    """``+3.2 accuracy points [+1.0, +5.4] (▲ gain)``."""
+    """``+3.2 points in accuracy [+1.0, +5.4] (▲ gain)``."""
     parts = [amount(estimate.value, table, signed=True)]
     if estimate.interval:
         parts.append(bracket(estimate.interval, table.decimals, signed=True))

@@ -1,4 +1,4 @@
-"""``README.md`` of a folder of results: every published leaderboard below it, a line a finding, as Markdown.
+"""``README.md`` of a folder of results: every published leaderboard below it, one line per finding, as Markdown.
 
 Made of the records alone, as leaderboards are: ``python -m bench report --index results`` writes it again.
 """

@@ -1,4 +1,4 @@
-"""The frame of cells → tables: one for each (pair, task, model, recipe, budget), a row an (arm, refiner).
+"""The frame of cells → tables: one per (pair, task, model, recipe, budget), with one row per (arm, refiner).
 
 Numbers are in the metric's printed unit (accuracy in %). A gain is a row minus the baseline, paired by task seed and
 signed so that + is better; a row's refiner seeds are averaged within each task seed first. Two baselines: ``source`` of

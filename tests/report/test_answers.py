@@ -131,7 +131,7 @@ def test_labels_saved_are_those_of_the_curves_and_else_say_what_would_tell(answe
     curve |= {(f"refined_hybrid@{k}", "fda"): 0.7 + k / 1000 for k in (20, 50)}
     table, said = answered(ROWS | curve, seed_spread=0.0)
     assert said["saved"] == table.sections[0].finding
-    assert "`fda` and 0 labelled real ones score as 100 labelled ones alone: +100 [" in said["saved"]
+    assert "`fda` scores like training on 100 labelled real images alone: +100 [" in said["saved"]
 
 
 def test_without_a_tested_refiner_nothing_is_claimed(answered):

@@ -113,7 +113,9 @@ def _labels(table: Table) -> Draft | None:
         axes.set_ylabel(f"{table.metric.title}{unit}")
         axes.legend(loc="best", fontsize=11)
 
-    caption = f"Bands are the scores' 95 % intervals. Logarithmic from {counted[0]} images on; at 0 there are none."
+    caption = (
+        f"Bands are 95 % intervals of scores. The axis starts at 0 and is logarithmic from {counted[0]} images on."
+    )
     return Draft("What labelled images add", finding, caption, draw)
 
 
@@ -126,7 +128,7 @@ def _curves(table: Table) -> Iterator[_Curve]:
             continue
         arm = Arm.parse(row.arm)
         if arm.kind in ("real", "oracle"):
-            found.setdefault(f"{kind} alone", {})[row.target_labels] = row.score
+            found.setdefault(f"{kind} images alone", {})[row.target_labels] = row.score
             continue
         name = f"{row.refiner or 'source'} + {kind}{', fine-tuned' if arm.finetune else ''}"
         start = table.find("refined" if row.refiner else "source", row.refiner)
@@ -169,7 +171,7 @@ def _cost(table: Table) -> Draft | None:
         axes.set_xlabel("seconds to fit and refine")
         axes.set_ylabel(f"gain, {points(table.metric)}")
 
-    caption = "A point a refiner (arm refined). The dashed line joins those that none gains more than for less time."
+    caption = "One point per refiner (arm refined). The dashed line joins the refiners that no quicker refiner beats."
     return Draft("Gain against cost", finding, caption, draw)
 
 
@@ -221,7 +223,10 @@ def _domain_gap(table: Table) -> Draft | None:
         axes.set_xlabel("domain gap removed, KID")
         axes.set_ylabel(f"gain, {points(table.metric)}")
 
-    caption = "A point a refiner (arm refined), with 95 % intervals of both. Looking closer is not training better."
+    caption = (
+        "One point per refiner (arm refined), with 95 % intervals of both. Images that look closer to the target do "
+        "not always train better."
+    )
     return Draft("Gain against domain gap", finding, caption, draw)
 
 

@@ -1,4 +1,4 @@
-"""Gain against cost: what each refiner takes to fit, to refine and to train on, and who does better for less."""
+"""Gain against cost: what each refiner takes to fit, to refine and to train on, and which does better for less."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SHOWN = {
 
 
 def pareto_front(placed: Sequence[tuple[float, float]]) -> list[int]:
-    """Positions of the (cost, gain) pairs that none gains more than for as little, by rising cost.
+    """Positions of the (cost, gain) pairs that no cheaper or equally cheap pair beats, by rising cost.
 
     >>> pareto_front([(3.0, 1.0), (1.0, 0.5), (2.0, 0.2)])
     [1, 0]
@@ -41,7 +41,7 @@ def pareto_front(placed: Sequence[tuple[float, float]]) -> list[int]:
 
 
 def cost_frame(table: Table) -> pd.DataFrame:
-    """A row for each tested refiner (arm ``refined``), the cheapest first; empty with fewer than two.
+    """One row per tested refiner (arm ``refined``), the cheapest first; empty with fewer than two.
 
     Columns: ``refiner``; ``gain`` with ``gain_low``, ``gain_high`` (95 %, this row by itself) and ``gain_verdict``;
     ``seconds`` to fit and refine; the means over its cells of :data:`SHOWN`; and ``on_front``, whether none
@@ -102,8 +102,8 @@ def section(table: Table, cells: pd.DataFrame) -> Section | None:
         gained = number(cheapest.gain, table.decimals, signed=True)
         finding += f"; `{cheapest.refiner}` takes {_amount(cheapest.seconds, 1)} s for {gained}"
     notes = (
-        "Front (●): no other refiner gains more for as many seconds of fit and refine. A fit is shared by all tasks "
-        "and seeds that use it; the training costs what every row's does.",
+        "Front (●): no refiner that takes as few seconds to fit and refine gains more. All tasks and seeds that use a "
+        "fit share it. Training costs the same as in the other rows.",
     )
     return Section("Gain against cost", f"{finding}.", headings, rows, notes, CSV, frame)
 
