@@ -142,7 +142,7 @@ def _array(record: Record, packed: Array, name: str) -> np.ndarray:
         problem = f"are unreadable ({error})"
     else:
         if array.ndim != 1 or len(array) == 0:
-            problem = f"have shape {array.shape}, expected one number a test image"
+            problem = f"have shape {array.shape}, expected one number per test image"
         elif not np.isfinite(array).all():
             problem = "are not all finite"
     if problem:

@@ -8,7 +8,7 @@ the table's own recipe, and ``source`` of recipe ``strong``, which are the same 
 Rows stand in three blocks. *Ranked*: no target labels, at least three task seeds, no cell failed or missing; equal
 scores share a rank. *Labelled*: rows trained on labelled target images, by number of labels, then score. *Unranked*:
 the rest, each with its reason; there also stands ``source`` under the other recipe, as a reference that is not tested
-with the others. This file computes no statistic of its own: intervals and tests are those of :mod:`bench.stats`.
+with the others. This file computes no statistic: intervals and tests come from :mod:`bench.stats`.
 """
 
 from __future__ import annotations
@@ -218,7 +218,7 @@ def _other_training(row: Row, cells: pd.DataFrame) -> str:
     if row.arm != "end_to_end":
         return ""
     steps = _distinct(cells[(cells.arm == row.arm) & (cells.refiner == row.refiner)].steps)
-    return f"trained inside the refiner's fit, in {' or '.join(map(str, steps))} steps of its own"
+    return f"trained inside the refiner's fit, in {' or '.join(map(str, steps))} steps"
 
 
 def _too_few_seeds(row: Row) -> str:

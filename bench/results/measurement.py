@@ -83,7 +83,7 @@ class Measurement(Strict):
     values: quantities by name; :mod:`bench.run.jobs.domain_gap` and :mod:`bench.run.jobs.label_preservation` list them.
     about: what the values rest on, in words: the judge and its reference; the encoder, its weights' SHA-256, sizes.
     flags: objections that a table must show: ``score`` or ``edges``, what says that labels are damaged.
-    per_image: arrays for re-use, one entry an image: scores, ``rows`` of the set, ``changed_most`` (rows).
+    per_image: arrays for re-use, one entry per image: scores, ``rows`` of the set, ``changed_most`` (rows).
     digests: ``pair`` as in the records, and SHA-256 of what was measured.
     seconds: of work done for this measurement, work shared with others included.
     """

@@ -1,4 +1,8 @@
-"""One registry entry adds a column or a section to every output."""
+"""One registry entry adds a column or a section to every output.
+
+Covers ``columns``, ``formats``, ``image_measures`` and ``sections/all_sections``; the measures themselves are tested in
+``test_row_measures``.
+"""
 
 import csv
 from types import SimpleNamespace

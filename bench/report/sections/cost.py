@@ -1,4 +1,4 @@
-"""Gain against cost: what each refiner takes to fit, to refine and to train on, and which does better for less."""
+"""Gain against cost: the time that each refiner takes to fit, to refine and to train, and which gain more for less."""
 
 from __future__ import annotations
 

@@ -57,8 +57,8 @@ def test_the_finding_names_the_smallest_k_that_was_measured(section):
     )
     extreme = {**rows(more_if_refined=0.6), ("refined", "fda"): 0.42}
     assert section(extreme, seed_spread=0.0).finding == (
-        "What refined images replace lies beyond the measured numbers of labelled real images: those refined with "
-        "`fda` scores like training on fewer than 5 labelled ones alone."
+        "What refined images replace lies beyond the measured numbers of labelled real images: training on images "
+        "refined with `fda` scores like training on fewer than 5 labelled ones alone."
     )
     better = {**rows(more_if_refined=0.6), ("refined", "fda"): 0.97}
     assert "scores like training on more than 1,000 labelled ones alone" in section(better, seed_spread=0.0).finding
