@@ -213,7 +213,7 @@ def leaderboard_html(tables: Sequence[Table], extras: Extras | None = None) -> s
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["prose"] = prose
+    environment.filters |= {"prose": prose, "unbroken": unbroken}
     names: Mapping[str, object] = {
         "BLOCKS": BLOCKS,
         "block_title": block_title,
@@ -243,6 +243,11 @@ def cell_of(column: Column, row: Row, table: Table) -> Cell:
     value = next(iter(column.numbers(row).values()))
     sort = "" if value is None else f"{value:.12g}" if isinstance(value, float) else str(value)
     return Cell(text, sort, column.style(row), column.format is NAME and text != NOTHING)
+
+
+def unbroken(heading: str) -> str:
+    """A heading in which ``[95 %]`` stays on one line."""
+    return heading.replace("95 %", "95\N{NO-BREAK SPACE}%")
 
 
 def prose(text: str) -> Markup:

@@ -92,7 +92,8 @@ def _labels(table: Table) -> Draft | None:
     at_least = [curve for curve in curves if counted[0] in curve.scores]
     best = max(at_least, key=lambda curve: sign * curve.scores[counted[0]].value)
     images = f"labelled {kind_of_target(table)} images"
-    finding = f"With {counted[0]} {images}, {best.name} scores best: {_score(best.scores[counted[0]], table)}."
+    scores = "scores best" if len(at_least) > 1 else "scores"
+    finding = f"With {counted[0]} {images}, training on {best.name} {scores}: {_score(best.scores[counted[0]], table)}."
     for curve in curves:
         if curve.name.endswith(" alone") and ks[-1] in curve.scores:
             finding += f" All {ks[-1]:,} of them alone reach {_score(curve.scores[ks[-1]], table)}."
