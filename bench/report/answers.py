@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 
-from bench.report.columns import EDGES_KEPT, SCORE_KEPT, SIMILARITY, VERDICT
 from bench.report.headline import best_refiner
+from bench.report.image_measures import EDGES_KEPT, SCORE_KEPT, SIMILARITY, VERDICT
 from bench.report.leaderboard import MIN_SEEDS
 from bench.report.sections import hybrid_curves as curves
 from bench.report.table import Estimate, Row, Table
@@ -42,7 +42,7 @@ def _much(table: Table, row: Row, gain: Estimate) -> str:
     said += "" if row.arm == "refined" else f" in the arm {code(row.arm)}"
     n_rows = sum(1 for other in table.block("ranked") if other.refiner and other.gain and other.gain.interval)
     if gain.interval:
-        all_rows = f" (holds for all {n_rows} rows with a refiner at once)" if n_rows > 1 else ""
+        all_rows = f" (holds for the {n_rows} rows with a refiner at once)" if n_rows > 1 else ""
         said += f", 95 % {bracket(gain.interval, table.decimals, signed=True)}{all_rows}"
     if row.gap_closed_percent is not None and gain.value > 0:
         said += f"; that is {row.gap_closed_percent:.0f} % of the way to `oracle`"

@@ -17,7 +17,7 @@ import numpy as np
 from bench import stats
 from bench.report import tables_of
 from bench.report.table import label
-from bench.report.text import MARKS
+from bench.report.text import mark
 from bench.results.record import Record
 
 RowKey = tuple[str, ...]
@@ -201,5 +201,5 @@ def _verdicts(before: Sequence[Record], after: Sequence[Record]) -> Iterator[str
         for row in table.rows:
             first = old.get((table.title, label(row.arm, row.refiner)))
             if row.gain and first is not None and first != row.gain.verdict:
-                said = " → ".join(MARKS.get(verdict, verdict) for verdict in (first, row.gain.verdict))
+                said = " → ".join(mark(verdict) for verdict in (first, row.gain.verdict))
                 yield f"{table.title}: {label(row.arm, row.refiner)}: {said}"

@@ -1,4 +1,4 @@
-"""The CSV files: ``leaderboard.csv``, a row a row of the tables; ``cells.csv``, tidy, a row a cell; those of sections.
+"""The CSV files: ``leaderboard.csv``, one row per table row; ``cells.csv``, one row per cell; those of sections.
 
 Numbers are unrounded, in the units that their column's name or the columns ``metric`` and ``unit`` state; a value that
 does not exist is empty. Text that a spreadsheet would run as a formula is prefixed with an apostrophe.
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from bench.report.columns import COLUMNS
-from bench.report.frame import OBJECTS, TABLE
+from bench.report.frame import OBJECTS
 from bench.report.table import Table
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -25,7 +25,7 @@ def leaderboard_csv(tables: Sequence[Table]) -> bytes:
     columns = [column for column in COLUMNS if not column.measured or any(table.is_measured for table in tables)]
     rows = [
         {
-            **{name: getattr(table, name) for name in TABLE},
+            **table.key._asdict(),
             "metric": table.metric.name,
             "unit": table.metric.unit,
             "block": row.block,
@@ -56,7 +56,7 @@ def section_csvs(tables: Sequence[Table]) -> dict[str, bytes]:
     parts: dict[str, list[pd.DataFrame]] = {}
     for table in tables:
         for section in table.sections:
-            key = pd.DataFrame([{name: getattr(table, name) for name in TABLE}] * len(section.frame))
+            key = pd.DataFrame([table.key] * len(section.frame))
             parts.setdefault(section.csv, []).append(pd.concat([key, section.frame], axis=1))
     return {name: _csv(pd.concat(frames, ignore_index=True)) for name, frames in parts.items()}
 

@@ -29,7 +29,7 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True)
 class Failure:
-    """One thing that a reader looks for in vain: ``what`` it is called, and the recorded ``reason``."""
+    """One thing that is missing from the report: ``what`` it is called, and the recorded ``reason``."""
 
     kind: Kind
     what: str
@@ -74,7 +74,7 @@ class Failures:
 def failures_of(
     records: Sequence[Record], measurements: Sequence[Measurement], galleries: Sequence[Gallery]
 ) -> Failures:
-    """The failures that the files of a results folder tell of."""
+    """The failures that the files of a results folder record."""
     found = [Failure("cells", record.cell.id, record.reason) for record in records if record.status == "failed"]
     found += [
         Failure("measures", f"{m.kind} of {m.of.refiner}", m.reason) for m in measurements if m.status == "failed"
@@ -88,7 +88,7 @@ def failures_of(
 
 
 class Attempts:
-    """Makes the parts of a report one by one, so that one that fails takes no other with it.
+    """Makes the parts of a report one by one, so that a failed part does not stop the others.
 
     Parameters
     ----------

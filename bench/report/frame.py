@@ -1,4 +1,4 @@
-"""Records → one tidy pandas frame, a row a cell: what every table, CSV and page is computed from.
+"""Records → one tidy pandas frame with one row per cell: every table, CSV and page is computed from it.
 
 Columns
 -------
@@ -25,10 +25,11 @@ import pandas as pd
 
 from bench.api import UserError
 from bench.results.record import Array, PairInfo, Record, label_of
+from bench.results.table_key import TableKey
 from bench.suites.arms import Arm
 
-TABLE = ["pair", "task", "model", "recipe", "budget"]
-"""Cells with these in common are trained alike and stand in one table."""
+TABLE = list(TableKey._fields)
+"""The frame's columns of the :class:`bench.results.table_key.TableKey`."""
 OBJECTS = [
     "metrics",
     "contributions",
@@ -141,7 +142,7 @@ def _array(record: Record, packed: Array, name: str) -> np.ndarray:
         problem = f"are unreadable ({error})"
     else:
         if array.ndim != 1 or len(array) == 0:
-            problem = f"have shape {array.shape}, expected one number a test image"
+            problem = f"have shape {array.shape}, expected one number per test image"
         elif not np.isfinite(array).all():
             problem = "are not all finite"
     if problem:

@@ -90,7 +90,7 @@ def _pictures(table: Table, galleries: Sequence[Gallery], folder: Path) -> Pictu
     if not may_show(folder, permitted):
         return Pictures(reason=f"Images of pair {table.pair} may not be redistributed, so this page shows none.")
     if own.reason:
-        return Pictures(reason=f"There are none: {plain(own.reason)}.")
+        return Pictures(reason=f"No picture was drawn: {plain(own.reason)}.")
     order = {row.refiner: place for place, row in reversed(list(enumerate(table.rows)))}
     of_refiners = sorted((g for g in galleries if g.of.refiner), key=lambda g: order.get(g.of.refiner, len(order)))
     grids = (_refined(own, of_refiners, table, folder), _predicted(own, of_refiners, table, folder))
@@ -119,7 +119,7 @@ def _refined(own: Gallery, of_refiners: Sequence[Gallery], table: Table, folder:
     nearest = (
         f" The last column is the {kind} test image nearest to the source image by features of an ImageNet encoder."
     )
-    caption = "One row an image, drawn at random, the same for all refiners (first refiner seed)."
+    caption = "One row per image. Images are drawn at random and are the same for all refiners (first refiner seed)."
     return Grid("Source and refined", caption + (nearest if own.find("nearest") else ""), tuple(found))
 
 
@@ -138,7 +138,9 @@ def _predicted(own: Gallery, of_refiners: Sequence[Gallery], table: Table, folde
         *_picture(own, "test", folder, f"{kind} image", f"{{n}} {kind} test images, drawn at random"),
         *_picture(own, "truth", folder, "truth", "the same images with their true labels"),
     ]
-    caption = f"One row a {kind} test image, drawn at random, the same for all models (first task seed)."
+    caption = (
+        f"One row per {kind} test image. Images are drawn at random and are the same for all models (first task seed)."
+    )
     return Grid("Predictions on the same images", caption, (*truth, *predictions))
 
 
@@ -153,7 +155,7 @@ def _changed(of_refiners: Sequence[Gallery], folder: Path) -> Grid:
         found += _picture(
             gallery, "after", folder, "after", f"the same after {whose}: changed by {levels} levels of 255"
         )
-    caption = "The source images that each refiner changed most (mean absolute difference), and what became of them."
+    caption = "The source images that each refiner changed most (mean absolute difference), before and after."
     return Grid("Changed most", caption, tuple(found))
 
 

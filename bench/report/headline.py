@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bench.report.leaderboard import MIN_SEEDS
 from bench.report.table import Estimate, Row, Table
-from bench.report.text import MARKS, amount, bracket, code
+from bench.report.text import amount, bracket, code, mark
 
 
 def best_refiner(table: Table) -> tuple[Row, Estimate] | None:
@@ -23,9 +23,8 @@ def _tested(table: Table) -> list[tuple[Row, Estimate]]:
 def headline(table: Table) -> str:
     """The answer of a table: the best refiner's gain where one is resolved, else what could not be seen; and rivals."""
     if not table.block("ranked"):
-        return (
-            f"No row is ranked: a ranked row needs {MIN_SEEDS} seeds and every cell scored; reasons stand in the table."
-        )
+        needs = f"No row is ranked: a ranked row needs {MIN_SEEDS} seeds and every cell scored."
+        return f"{needs} The table gives the reasons."
     if table.gains.test is None:
         return f"No gain can be stated: {table.gains.problem}."
     best = best_refiner(table)
@@ -68,11 +67,11 @@ def summary(tables: Sequence[Table]) -> str:
 
 
 def _measured(estimate: Estimate, table: Table) -> str:
-    """``+3.2 accuracy points [+1.0, +5.4] (▲ gain)``."""
+    """``+3.2 points in accuracy [+1.0, +5.4] (▲ gain)``."""
     parts = [amount(estimate.value, table, signed=True)]
     if estimate.interval:
         parts.append(bracket(estimate.interval, table.decimals, signed=True))
-    return " ".join([*parts, f"({MARKS.get(estimate.verdict, estimate.verdict)})"])
+    return " ".join([*parts, f"({mark(estimate.verdict)})"])
 
 
 def _one_gains(table: Table, row: Row, gain: Estimate) -> list[str]:

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.report.answers import answers
-from bench.report.columns import NAME, Column, columns_of
+from bench.report.columns import columns_of
+from bench.report.formats import NAME, Column
 from bench.report.galleries import Pictures
 from bench.report.headline import best_refiner, headline, summary, verdict
 from bench.report.notes import detail, notes, reproduce, warnings
 from bench.report.provenance import Origin
 from bench.report.table import BLOCKS, Row, Table
-from bench.report.text import NOTHING, block_title, bracket, kind_of_target, number, points, spans, with_unit
+from bench.report.text import NOTHING, SIGNS, block_title, bracket, kind_of_target, number, points, spans, with_unit
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -120,9 +121,8 @@ class Board:
             return "no refiner tested" if self.table.block("ranked") else "nothing ranked"
         if verdict(self.table) == "not resolved":
             return "no gain resolved"
-        mark = {"gain": "▲", "loss": "▼"}[verdict(self.table)]
         figure = number(best[1].value, self.table.decimals, signed=True)
-        return f"{mark} {with_unit(figure, points(self.table.metric))}"
+        return f"{SIGNS[verdict(self.table)]} {with_unit(figure, points(self.table.metric))}"
 
     @property
     def limits(self) -> str:
@@ -213,7 +213,7 @@ def leaderboard_html(tables: Sequence[Table], extras: Extras | None = None) -> s
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["prose"] = prose
+    environment.filters |= {"prose": prose, "unbroken": unbroken}
     names: Mapping[str, object] = {
         "BLOCKS": BLOCKS,
         "block_title": block_title,
@@ -243,6 +243,11 @@ def cell_of(column: Column, row: Row, table: Table) -> Cell:
     value = next(iter(column.numbers(row).values()))
     sort = "" if value is None else f"{value:.12g}" if isinstance(value, float) else str(value)
     return Cell(text, sort, column.style(row), column.format is NAME and text != NOTHING)
+
+
+def unbroken(heading: str) -> str:
+    """A heading in which ``[95 %]`` stays on one line."""
+    return heading.replace("95 %", "95\N{NO-BREAK SPACE}%")
 
 
 def prose(text: str) -> Markup:

@@ -1,4 +1,4 @@
-"""``README.md`` of a folder of results: every published leaderboard below it, a line a finding, as Markdown.
+"""``README.md`` of a folder of results: every published leaderboard below it, one line per finding, as Markdown.
 
 Made of the records alone, as leaderboards are: ``python -m bench report --index results`` writes it again.
 """
@@ -11,15 +11,14 @@ from pathlib import Path
 from bench.api import UserError
 from bench.report import suite_of, tables_of
 from bench.report.headline import headline, summary, verdict
-from bench.report.markdown import code, escape, prose
+from bench.report.markdown import code, escape, prose, row_line
 from bench.report.notes import run_command
 from bench.report.table import Table
-from bench.report.text import kind_of_target
+from bench.report.text import SIGNS, kind_of_target
 from bench.results.documents import has_records
 from bench.results.measurement import read_measurements
 from bench.results.record import read_records
 
-MARKS = {"gain": "▲", "loss": "▼", "not resolved": "○", "": "–"}
 HEAD = """# Published leaderboards
 
 Each folder holds one suite, as `python -m bench run SUITE` made it and `python -m bench publish results/local/SUITE
@@ -66,11 +65,9 @@ def _section(suite: Path) -> Iterator[str]:
     out = f"results/{suite.name}"
     yield f"Run: {code(run_command(tables[0].suites[0], out))}"
     yield ""
-    yield "| | task | target | finding |"
-    yield "| --- | --- | --- | --- |"
+    yield from ("| | task | target | finding |", "| --- | --- | --- | --- |")
     for table in tables:
-        cells = [MARKS[verdict(table)], _task(table), kind_of_target(table), prose(headline(table))]
-        yield f"| {' | '.join(cells)} |"
+        yield row_line([SIGNS[verdict(table)], _task(table), kind_of_target(table), prose(headline(table))])
     yield ""
 
 

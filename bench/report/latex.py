@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from bench.report.columns import COLUMNS, NAME, Column
+from bench.report.columns import COLUMNS
+from bench.report.formats import NAME, Column
 from bench.report.headline import headline
 from bench.report.table import BLOCKS, Block, Row, Table
 from bench.report.text import NOTHING, block_title, spans

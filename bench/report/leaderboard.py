@@ -1,4 +1,4 @@
-"""The frame of cells → tables: one for each (pair, task, model, recipe, budget), a row an (arm, refiner).
+"""The frame of cells → tables: one per (pair, task, model, recipe, budget), with one row per (arm, refiner).
 
 Numbers are in the metric's printed unit (accuracy in %). A gain is a row minus the baseline, paired by task seed and
 signed so that + is better; a row's refiner seeds are averaged within each task seed first. Two baselines: ``source`` of
@@ -8,7 +8,7 @@ the table's own recipe, and ``source`` of recipe ``strong``, which are the same 
 Rows stand in three blocks. *Ranked*: no target labels, at least three task seeds, no cell failed or missing; equal
 scores share a rank. *Labelled*: rows trained on labelled target images, by number of labels, then score. *Unranked*:
 the rest, each with its reason; there also stands ``source`` under the other recipe, as a reference that is not tested
-with the others. This file computes no statistic of its own: intervals and tests are those of :mod:`bench.stats`.
+with the others. This file computes no statistic: intervals and tests come from :mod:`bench.stats`.
 """
 
 from __future__ import annotations
@@ -30,22 +30,15 @@ from bench.report.reasons import plain
 from bench.report.row_measures import measured
 from bench.report.sections.all_sections import sections_of
 from bench.report.table import Estimate, Gains, Row, Table, decimals, label
+from bench.results.cost import Cost
 from bench.results.measurement import Measurement
+from bench.results.table_key import TableKey
 from bench.suites.arms import REFINED, Arm
 
 MIN_SEEDS = 3
 """Task seeds that a ranked row needs (docs/design.md, Statistics)."""
-COSTS = (
-    "fit_seconds",
-    "refine_seconds",
-    "train_seconds",
-    "gpu_seconds",
-    "images_seen",
-    "peak_memory_mb",
-    "fit_images_seen",
-    "refiner_parameters",
-)
-"""Of :class:`bench.results.cost.Cost`, as a row shows their means; what no record states a row does not have."""
+COSTS = tuple(Cost.model_fields)
+"""A row has the mean of each over its scored cells; a cost that no record states is left out."""
 REFINER_VERSIONS = frozenset({"refiner", "refiner_source", "code of fit", "code of refine"})
 """Keys of ``Record.versions`` that rightly differ between refiners, but not between the cells of one."""
 
@@ -74,21 +67,21 @@ def _table(
     cells: pd.DataFrame, other: pd.DataFrame, strong_source: BySeed, measurements: Sequence[Measurement]
 ) -> Table:
     scored = cells[cells.status == "ok"]
-    key = tuple(str(cells[name].iloc[0]) for name in TABLE)
+    key = TableKey(*(str(cells[name].iloc[0]) for name in TABLE))
     digest = scored.pair_digest.iloc[0] if len(scored) else None
     metric = Metric(name="score", higher_is_better=True, unit="")
     if len(scored):
         first = scored.iloc[0]
         metric = Metric(first.metric, bool(first.higher_is_better), first.unit, float(first.scale), first.metric_label)
     by_row = {(str(arm), str(refiner)): group for (arm, refiner), group in cells.groupby(["arm", "refiner"])}
-    values = {label(*key): by_seed(group) for key, group in by_row.items()}
+    values = {label(*name): by_seed(group) for name, group in by_row.items()}
     seeds = tuple(sorted(int(seed) for seed in cells.task_seed.unique()))
-    incomplete = {label(*key): _incomplete(group, seeds) for key, group in by_row.items()}
+    incomplete = {label(*name): _incomplete(group, seeds) for name, group in by_row.items()}
     layout = Layout(
         seeds=seeds,
         sign=1.0 if metric.higher_is_better else -1.0,
         groups=_groups(scored),
-        families={label(*key): family_of(*key) for key in by_row},
+        families={label(*name): family_of(*name) for name in by_row},
         untested=frozenset(name for name, reason in incomplete.items() if reason),
     )
     source = _source(cells)
@@ -120,7 +113,7 @@ def _table(
         ordered.append(reference)
 
     return Table(
-        **dict(zip(TABLE, key, strict=True)),
+        **key._asdict(),
         metric=metric,
         decimals=decimals(row.score.interval for row in ordered if row.score),
         pair_info=scored.pair_info.iloc[0] if len(scored) else None,
@@ -225,7 +218,7 @@ def _other_training(row: Row, cells: pd.DataFrame) -> str:
     if row.arm != "end_to_end":
         return ""
     steps = _distinct(cells[(cells.arm == row.arm) & (cells.refiner == row.refiner)].steps)
-    return f"trained inside the refiner's fit, in {' or '.join(map(str, steps))} steps of its own"
+    return f"trained inside the refiner's fit, in {' or '.join(map(str, steps))} steps"
 
 
 def _too_few_seeds(row: Row) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from bench.api.plain_text import without_controls
 from bench.report.answers import answers
-from bench.report.columns import NAME, Column, columns_of
+from bench.report.columns import columns_of
+from bench.report.formats import NAME, Column
 from bench.report.headline import headline
 from bench.report.notes import notes, reproduce, warnings
 from bench.report.table import BLOCKS, Block, Row, Table
@@ -44,7 +45,7 @@ def prose(text: str) -> str:
 def _section(table: Table) -> Iterator[str]:
     yield from (f"## {escape(table.title)}", "", f"**Result.** {prose(headline(table))}", "")
     yield from ("| question | answer |", "| --- | --- |")
-    yield from (_line([escape(question), prose(answer)]) for question, answer in answers(table))
+    yield from (row_line([escape(question), prose(answer)]) for question, answer in answers(table))
     yield ""
     for warning in warnings(table):
         yield from (f"> ⚠ {prose(warning)}", "")
@@ -55,18 +56,18 @@ def _section(table: Table) -> Iterator[str]:
     yield ""
     for section in table.sections:
         yield from (f"### {escape(section.title)}", "", prose(section.finding), "")
-        yield _line([prose(heading.title) for heading in section.headings])
-        yield _line(["---:" if heading.right else "---" for heading in section.headings])
-        yield from (_line([prose(text) for text in row]) for row in section.rows)
+        yield row_line([prose(heading.title) for heading in section.headings])
+        yield row_line(["---:" if heading.right else "---" for heading in section.headings])
+        yield from (row_line([prose(text) for text in row]) for row in section.rows)
         yield from ("", *(f"- {prose(note)}" for note in section.notes), "")
 
 
 def _block(table: Table, block: Block) -> Iterator[str]:
     columns = columns_of(block, table)
-    yield _line([escape(column.heading(table.metric)) for column in columns])
-    yield _line(["---:" if column.format.right else "---" for column in columns])
+    yield row_line([escape(column.heading(table.metric)) for column in columns])
+    yield row_line(["---:" if column.format.right else "---" for column in columns])
     for row in table.block(block):
-        yield _line([_cell(column, row, table) for column in columns])
+        yield row_line([_cell(column, row, table) for column in columns])
 
 
 def _cell(column: Column, row: Row, table: Table) -> str:
@@ -74,5 +75,6 @@ def _cell(column: Column, row: Row, table: Table) -> str:
     return code(text) if column.format is NAME and text != NOTHING else prose(text)
 
 
-def _line(cells: Sequence[str]) -> str:
+def row_line(cells: Sequence[str]) -> str:
+    """A row of a table; its cells are escaped already."""
     return f"| {' | '.join(cells)} |"

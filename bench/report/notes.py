@@ -10,7 +10,7 @@ import numpy as np
 from bench import stats
 from bench.api.errors import DataError
 from bench.report.table import Row, Table
-from bench.report.text import MARKS, amount, bracket, code, number, p_value, points, with_unit
+from bench.report.text import amount, bracket, code, mark, number, p_value, points, with_unit
 from bench.results.record import label_of
 from bench.suites.load import shipped
 
@@ -37,7 +37,7 @@ def detail(row: Row, table: Table) -> list[tuple[str, str]]:
         if estimate.p_adjusted is not None:
             parts.append(f"adjusted p {p_value(estimate.p_adjusted)}")
         if estimate.verdict:
-            parts.append(MARKS.get(estimate.verdict, estimate.verdict))
+            parts.append(mark(estimate.verdict))
         said.append((term, "; ".join(parts)))
     if row.costs:
         seconds = [f"{name} {row.costs[f'{name}_seconds']:,.1f} s" for name in ("fit", "refine", "train")]
@@ -49,7 +49,7 @@ def detail(row: Row, table: Table) -> list[tuple[str, str]]:
 
 
 def notes(table: Table) -> list[str]:
-    """What a reader must know of the numbers above: test set, training, test used, power, and what is not there."""
+    """What a reader must know about the numbers: test set, training, statistical test, power, and what was left out."""
     said = [*_about_pair(table)]
     if len(table.steps) == 1 and len(table.batch_sizes) == 1:
         said.append(
@@ -59,7 +59,8 @@ def notes(table: Table) -> list[str]:
     said.append(
         "Brackets are 95 % t intervals over seeds × test images: what other seeds and another test set would give. "
         "A gain is signed so that + is better. The bracket of a gain holds for all rows of its family at once and "
-        "agrees with the verdict: it excludes 0 exactly where the gain or loss is resolved (`(0` means above 0). "
+        "agrees with the verdict: it excludes 0 exactly where the gain or loss is resolved. A round bracket at 0 "
+        "excludes 0. "
         "The interval of each row by itself, and those over seeds alone, are in `leaderboard.csv`."
     )
     said += _about_tests(table)
@@ -91,8 +92,8 @@ def warnings(table: Table) -> list[str]:
     flagged = {row.refiner: row.measured.labels.flags for row in table.rows if row.measured}
     if objections := [f"{code(refiner)} ({' and '.join(flags)})" for refiner, flags in flagged.items() if flags]:
         found.append(
-            f"Labels flagged: {', '.join(objections)}. Either they no longer fit, or the judge cannot read these "
-            "images; until that is known, what these refiners gain or lose is no matter of looks alone."
+            f"Labels flagged: {', '.join(objections)}. Either the labels no longer fit, or the judge cannot read these "
+            "images. Until that is known, do not put a gain or loss of these refiners down to realism."
         )
     for what, numbers in (("training steps", table.steps), ("batch sizes", table.batch_sizes)):
         if len(numbers) > 1:
@@ -127,7 +128,7 @@ def _about_pair(table: Table) -> list[str]:
     return [
         said,
         f"Training data: {pair.n_source:,} synthetic images, {pair.n_target_train:,} unlabelled target images for "
-        f"refiners, {pair.n_target_labelled:,} labelled ones for the rows that say so.",
+        f"refiners, {pair.n_target_labelled:,} labelled ones for the arms that use labels.",
         *([f"Tuning: {pair.tuned}"] if pair.tuned else []),
     ]
 
@@ -197,9 +198,12 @@ def gap_and_gain(table: Table) -> str:
     try:
         found = stats.rank_correlation(*np.array(points, float).reshape(-1, 2).T)
     except stats.TooFew as error:
-        return f"Whether closing it goes with gaining: n too small (have {error.have} refiners, need {error.need})."
+        return (
+            "Whether refiners that close more of it gain more is not known: "
+            f"{error.need} refiners are needed, {error.have} were measured."
+        )
     except DataError:
-        return "Whether closing it goes with gaining cannot be told: all refiners close or gain the same."
+        return "Whether refiners that close more of it gain more is not known: all of them close or gain the same."
     return (
         f"Over {len(points)} refiners, closing it and gaining have a rank correlation of {found.mean:+.2f} "
         f"[{found.low:+.2f}, {found.high:+.2f}]."

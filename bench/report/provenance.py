@@ -37,7 +37,7 @@ def origins(tables: Sequence[Table], frame: pd.DataFrame) -> list[list[Origin]]:
 def _origin(table: Table, row: Row, cells: Mapping[tuple[str, ...], Sequence[tuple[int, str, bool]]]) -> Origin:
     arm, _, recipe = row.arm.partition(" (")  # "source (plain)" stands in a strong table
     shown = replace(table, recipe=recipe.rstrip(")") or table.recipe)
-    own = cells[*(getattr(shown, name) for name in TABLE), arm, row.refiner]
+    own = cells[*shown.key, arm, row.refiner]
     return Origin(
         name=label(row.arm, row.refiner),
         seeds=", ".join(map(str, sorted({seed for seed, _, _ in own}))),

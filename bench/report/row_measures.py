@@ -14,6 +14,7 @@ import numpy as np
 
 from bench.report.reasons import plain
 from bench.results.measurement import CONFOUNDED, Measurement, Quantity
+from bench.results.table_key import TableKey
 
 NOT_MEASURED = "not measured"
 
@@ -50,10 +51,8 @@ class Measured:
         return any(part.values or part.why or part.problem != NOT_MEASURED for part in (self.labels, self.gap))
 
 
-def measured(
-    measurements: Sequence[Measurement], table: tuple[str, ...], refiner: str, pair_digest: str | None
-) -> Measured:
-    """What is known of a refiner's images in a table (pair, task, model, recipe, budget)."""
+def measured(measurements: Sequence[Measurement], table: TableKey, refiner: str, pair_digest: str | None) -> Measured:
+    """What is known of a refiner's images in a table."""
     mine = [m for m in measurements if m.of.refiner == refiner and m.of.key == table]
     return Measured(
         _part([m for m in mine if m.kind == "label_preservation"], pair_digest),

@@ -18,6 +18,7 @@ from bench import stats
 from bench.api import Metric
 from bench.report.row_measures import Measured
 from bench.results.record import PairInfo
+from bench.results.table_key import TableKey
 
 Block = Literal["ranked", "labelled", "unranked"]
 BLOCKS: tuple[Block, ...] = ("ranked", "labelled", "unranked")
@@ -105,6 +106,10 @@ class Table:
     versions: Mapping[str, tuple[str, ...]]
     """Every value of each key of the records' ``versions`` and ``environment``; a refiner's: ``refiner of fda``."""
     sections: tuple[Section, ...]
+
+    @property
+    def key(self) -> TableKey:
+        return TableKey(self.pair, self.task, self.model, self.recipe, self.budget)
 
     @property
     def is_measured(self) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bench.report.changes import Changes, RowChange
-from bench.report.columns import P_VALUE, TEXT, Column, columns_of
+from bench.report.columns import columns_of
+from bench.report.formats import P_VALUE, TEXT, Column
 from bench.report.headline import headline
 from bench.report.notes import notes, reproduce, warnings
 from bench.report.table import BLOCKS, Row, Section, Table, decimals, label

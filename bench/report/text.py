@@ -48,8 +48,17 @@ NOTHING = "–"
 """Printed where a value does not exist; the CSV field is empty."""
 
 
-MARKS = {"gain": "▲ gain", "loss": "▼ loss"}
+SIGNS = {"gain": "▲", "loss": "▼", "not resolved": "○", "": NOTHING}
+"""A verdict in one character."""
+
+
+MARKS = {verdict: f"{SIGNS[verdict]} {verdict}" for verdict in ("gain", "loss")}
 """Resolved verdicts; the others are printed as they are."""
+
+
+def mark(verdict: str) -> str:
+    """``▲ gain``, ``▼ loss``, ``not resolved``."""
+    return MARKS.get(verdict, verdict)
 
 
 def points(metric: Metric) -> str:

@@ -1,8 +1,10 @@
 """Records → leaderboard: Markdown, CSV, HTML and the terminal. Imports no torch.
 
-The line is records → :mod:`frame` (a row a cell) → :mod:`leaderboard` (tables of rows) → one file for each output,
-which all print what :mod:`columns` (cells) and :mod:`words` (sentences) say, so that they cannot disagree. The page has
-figures beside (:mod:`figures`, :mod:`ranks`).
+The line is records → :mod:`frame` (one row per cell) → :mod:`leaderboard` (finished tables) → one file per output,
+which print the cells of :mod:`columns` and the sentences of :mod:`headline`, :mod:`answers` and :mod:`notes`, so that
+they cannot disagree. Nothing after :mod:`leaderboard` computes a row's values. A column is one entry of
+:data:`columns.COLUMNS`; a measure of refined images one entry of :data:`image_measures.MEASURES`; a section one module
+in :data:`sections.all_sections.SECTIONS`; a cost is a field of :class:`bench.results.cost.Cost`.
 """
 
 from __future__ import annotations
@@ -76,7 +78,7 @@ def write_report(
     from bench.report.leaderboard import leaderboard
     from bench.report.markdown import leaderboard_markdown
     from bench.report.notes import run_command
-    from bench.report.sections.all_sections import CSV_FILES
+    from bench.report.sections.all_sections import SECTIONS
     from bench.results.gallery import read_galleries
 
     results = results or folder
@@ -106,7 +108,7 @@ def write_report(
     nothing: dict[str, bytes] = {}
     of_sections = attempts.make("files of the sections", lambda: section_csvs(tables), nothing)
     files = {name: attempts.make(name, maker, b"") for name, maker in makers.items()} | of_sections
-    for name in {*files, *CSV_FILES}:
+    for name in {*files, *(section.CSV for section in SECTIONS)}:
         if files.get(name):
             write_atomically(folder / name, files[name])
         else:
@@ -152,7 +154,7 @@ def _extras(tables: Sequence[Table], frame: pd.DataFrame, results: Path, figures
     def figures_of(table: Table, place: int) -> Sequence[Figure]:
         from bench.report.figures.table_figures import table_figures
 
-        return table_figures(table, cells[tuple(getattr(table, name) for name in TABLE)], f"figure-{place}")
+        return table_figures(table, cells[table.key], f"figure-{place}")
 
     def ranks() -> Figure | str:
         from bench.report.figures.mean_ranks import ranks_figure

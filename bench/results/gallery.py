@@ -35,7 +35,7 @@ STRIPS: dict[str, tuple[StripName, ...]] = {
     "refined": ("refined", "before", "after"),
     "predicted": ("predicted",),
 }
-"""What each part of a gallery draws. A part is a job of its own, so that one that fails takes no other with it."""
+"""What each part of a gallery draws. Each part is a separate job, so that a failed part does not stop the others."""
 OF_TABLE: tuple[StripName, ...] = ("source", "nearest", "test", "truth", "predicted")
 OF_REFINER: tuple[StripName, ...] = ("refined", "before", "after", "predicted")
 

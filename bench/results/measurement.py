@@ -19,6 +19,7 @@ from bench.api.plain_text import name_part
 from bench.results.documents import MEASUREMENTS, documents
 from bench.results.files import Strict, write_atomically
 from bench.results.record import Array, first_problem
+from bench.results.table_key import TableKey
 
 SCHEMA = 1
 CONFOUNDED = "confounded by realism"
@@ -70,9 +71,9 @@ class Subject(Strict):
         return self.pair, self.task, self.model, self.budget
 
     @property
-    def key(self) -> tuple[str, ...]:
-        """Of the leaderboard's table: as :data:`bench.report.frame.TABLE`."""
-        return self.pair, self.task, self.model, self.recipe, self.budget
+    def key(self) -> TableKey:
+        """Of the leaderboard's table."""
+        return TableKey(self.pair, self.task, self.model, self.recipe, self.budget)
 
 
 class Measurement(Strict):
@@ -83,7 +84,7 @@ class Measurement(Strict):
     values: quantities by name; :mod:`bench.run.jobs.domain_gap` and :mod:`bench.run.jobs.label_preservation` list them.
     about: what the values rest on, in words: the judge and its reference; the encoder, its weights' SHA-256, sizes.
     flags: objections that a table must show: ``score`` or ``edges``, what says that labels are damaged.
-    per_image: arrays for re-use, one entry an image: scores, ``rows`` of the set, ``changed_most`` (rows).
+    per_image: arrays for re-use, one entry per image: scores, ``rows`` of the set, ``changed_most`` (rows).
     digests: ``pair`` as in the records, and SHA-256 of what was measured.
     seconds: of work done for this measurement, work shared with others included.
     """

@@ -2,7 +2,7 @@
 
 NumPy and SciPy, pure functions.
 
-Layout. ``(S, M)``: one row a task seed, one column a test image; the mean of a row is the score of that seed
+Layout. ``(S, M)``: one row per task seed, one column per test image; the mean of a row is the score of that seed
 (``Task.contributions``). Scores and gains keep the caller's unit; the caller has signed them so that + is better.
 ``S = 1`` is refused by :class:`TooFew`, NaN and infinity by ``DataError``. All intervals are t intervals, no bootstrap;
 those of bounded scores are built on the logit scale (:meth:`Interval.within`).

@@ -48,7 +48,7 @@ def mean_ranks(names: Sequence[str], scores: np.ndarray) -> MeanRanks:
 
     Parameters
     ----------
-    scores: ``(N, k)``, a row a task, a column a method; larger is better within a row, rows need no common unit.
+    scores: ``(N, k)``, one row per task, one column per method; larger is better within a row; units may differ.
 
     Raises
     ------

@@ -185,7 +185,7 @@ def block_means(values: np.ndarray, seed_means: np.ndarray, groups: np.ndarray) 
     The linearised ratio of block totals: ``mean + (G / M) (total - size mean)``, so length is no merit.
     """
     if groups.shape != values.shape[2:]:
-        raise DataError(f"groups have shape {groups.shape}; needed is one label an image, {values.shape[2:]}")
+        raise DataError(f"groups have shape {groups.shape}; needed is one label per image, {values.shape[2:]}")
     _, block, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     order = np.argsort(block, kind="stable")
     totals = np.add.reduceat(values[:, :, order], np.cumsum(sizes) - sizes, axis=2)

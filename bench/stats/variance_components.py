@@ -48,7 +48,7 @@ class Components(NamedTuple):
 
 
 def variance_components(scores: np.ndarray, level: float = 0.95, seed: int = 0) -> Components:
-    """Split the variance of ``scores (R, S)``: one row a refiner seed, one column a task seed.
+    """Split the variance of ``scores (R, S)``: one row per refiner seed, one column per task seed.
 
     Equal arguments give equal intervals; ``seed`` is that of the draws.
 

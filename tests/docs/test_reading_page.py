@@ -14,6 +14,6 @@ def test_quoted_rows_and_figures_stand_in_the_published_leaderboard():
     (sentence,) = [line.removeprefix("> ") for line in page.splitlines() if line.startswith("> ")]
     assert sentence in published
     assert "it closes 33 % of the gap" in published
-    assert "score as 68 labelled ones alone: +48 [+40, +62]" in published
+    assert "training on 68 labelled real images alone: +48 [+40, +62]" in published
     assert all(figure in page for figure in ("the work of 68 alone", "*+48 [+40, +62]*", "*+29 [+17, +43]*"))
     assert "80 % power at Holm's first step: 9.8 points in accuracy" in published

@@ -98,4 +98,4 @@ def test_a_failed_gallery_says_why_and_none_at_all_says_nothing(make_records, tm
     records = make_records(ROWS)
     assert "<h3>Pictures</h3>" not in page_of(records, tmp_path)
     add_gallery(tmp_path, names=(), reason="score source: out of memory")
-    assert "There are none: score source: out of memory." in page_of(records, tmp_path)
+    assert "No picture was drawn: score source: out of memory." in page_of(records, tmp_path)

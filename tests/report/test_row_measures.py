@@ -226,7 +226,7 @@ def test_refiner_seeds_are_averaged_and_any_of_them_flags(make_records):
 
 def test_gap_and_gain_are_correlated_over_refiners_if_there_are_four(quick_records, measured, make_records):
     (table,) = tables_of(quick_records, measured)  # three, as identity is the source itself
-    assert any("n too small (have 3 refiners, need 4)" in note for note in notes(table))
+    assert any("4 refiners are needed, 3 were measured" in note for note in notes(table))
     accuracies = {("source", ""): 0.7, **{("refined", f"r{i}"): 0.7 + i / 30 for i in range(5)}}
     records = make_records(accuracies)
     found = [

@@ -239,7 +239,7 @@ def test_end_to_end_scores_the_network_that_the_fit_trained_once_for_each_seed(r
     row = table.find("end_to_end", "joint")
     assert row is not None
     assert row.rank is None
-    assert row.reason == "trained inside the refiner's fit, in 3 steps of its own"
+    assert row.reason == "trained inside the refiner's fit, in 3 steps"
     assert table.steps == (12,)
 
 

@@ -318,7 +318,7 @@ def test_shapes_that_do_not_pair_are_refused():
     baseline, rows = noisy_table(1)
     with pytest.raises(DataError, match=r"'row 1' has shape \(4, 39\); the baseline has \(4, 40\)"):
         compare(baseline, {"row 1": rows["row 1"][:, :39]})
-    with pytest.raises(DataError, match="one label an image"):
+    with pytest.raises(DataError, match="one label per image"):
         compare(baseline, rows, groups=np.zeros(39))
     with pytest.raises(DataError, match="needed is an array of 1 axes"):
         seed_interval(np.ones((3, 2)))

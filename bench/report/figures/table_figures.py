@@ -92,7 +92,8 @@ def _labels(table: Table) -> Draft | None:
     at_least = [curve for curve in curves if counted[0] in curve.scores]
     best = max(at_least, key=lambda curve: sign * curve.scores[counted[0]].value)
     images = f"labelled {kind_of_target(table)} images"
-    finding = f"With {counted[0]} {images}, {best.name} scores best: {_score(best.scores[counted[0]], table)}."
+    scores = "scores best" if len(at_least) > 1 else "scores"
+    finding = f"With {counted[0]} {images}, training on {best.name} {scores}: {_score(best.scores[counted[0]], table)}."
     for curve in curves:
         if curve.name.endswith(" alone") and ks[-1] in curve.scores:
             finding += f" All {ks[-1]:,} of them alone reach {_score(curve.scores[ks[-1]], table)}."
@@ -113,7 +114,9 @@ def _labels(table: Table) -> Draft | None:
         axes.set_ylabel(f"{table.metric.title}{unit}")
         axes.legend(loc="best", fontsize=11)
 
-    caption = f"Bands are the scores' 95 % intervals. Logarithmic from {counted[0]} images on; at 0 there are none."
+    caption = (
+        f"Bands are 95 % intervals of scores. The axis starts at 0 and is logarithmic from {counted[0]} images on."
+    )
     return Draft("What labelled images add", finding, caption, draw)
 
 
@@ -126,7 +129,7 @@ def _curves(table: Table) -> Iterator[_Curve]:
             continue
         arm = Arm.parse(row.arm)
         if arm.kind in ("real", "oracle"):
-            found.setdefault(f"{kind} alone", {})[row.target_labels] = row.score
+            found.setdefault(f"{kind} images alone", {})[row.target_labels] = row.score
             continue
         name = f"{row.refiner or 'source'} + {kind}{', fine-tuned' if arm.finetune else ''}"
         start = table.find("refined" if row.refiner else "source", row.refiner)
@@ -169,7 +172,7 @@ def _cost(table: Table) -> Draft | None:
         axes.set_xlabel("seconds to fit and refine")
         axes.set_ylabel(f"gain, {points(table.metric)}")
 
-    caption = "A point a refiner (arm refined). The dashed line joins those that none gains more than for less time."
+    caption = "One point per refiner (arm refined). The dashed line joins the refiners that no quicker refiner beats."
     return Draft("Gain against cost", finding, caption, draw)
 
 
@@ -221,7 +224,10 @@ def _domain_gap(table: Table) -> Draft | None:
         axes.set_xlabel("domain gap removed, KID")
         axes.set_ylabel(f"gain, {points(table.metric)}")
 
-    caption = "A point a refiner (arm refined), with 95 % intervals of both. Looking closer is not training better."
+    caption = (
+        "One point per refiner (arm refined), with 95 % intervals of both. Images that look closer to the target do "
+        "not always train better."
+    )
     return Draft("Gain against domain gap", finding, caption, draw)
 
 

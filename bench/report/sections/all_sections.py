@@ -1,16 +1,17 @@
-"""What stands below a leaderboard where a suite asked for it: one :class:`Section` for each question, or none.
+"""What stands below a leaderboard where a suite asked for it: one :class:`Section` per question, or none.
 
-A section is made of a table's cells by a function in :data:`SECTIONS`; where those have no such data, there is no
-section. Every output prints its text; its numbers go unrounded into a CSV file of their own.
+A module of :data:`SECTIONS` makes its section of a finished table and the table's cells; it returns ``None`` where
+those have no such data. Every output prints the section's text; its numbers go unrounded into the module's ``CSV``.
+To add a section, add its module to the list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pandas as pd
 
+from bench.report.sections import checkpoint_choice, cost, hybrid_curves, literature, stability
 from bench.report.table import Section
 
 if TYPE_CHECKING:
@@ -18,36 +19,25 @@ if TYPE_CHECKING:
     from bench.report.table import Table
 
 
-Maker = Callable[["Table", pd.DataFrame], "Section | None"]
+class Maker(Protocol):
+    """A module of a section."""
+
+    CSV: str
+
+    def section(self, table: Table, cells: pd.DataFrame) -> Section | None: ...
+
+
+SECTIONS: list[Maker] = [literature, hybrid_curves, cost, stability, checkpoint_choice]
+"""In the order of the page."""
 
 
 def sections_of(table: Table, cells: pd.DataFrame, attempts: Attempts | None = None) -> tuple[Section, ...]:
     """The sections of a table; ``cells`` are its rows of the cell frame. One that fails is noted in ``attempts``."""
 
-    def made(make: Maker) -> Section | None:
+    def attempt(maker: Maker) -> Section | None:
         if attempts is None:
-            return make(table, cells)
-        name = make.__module__.rpartition(".")[2]
-        return attempts.make(f"section {name} of {table.title}", lambda: make(table, cells), None)
+            return maker.section(table, cells)
+        name = maker.CSV.removesuffix(".csv")
+        return attempts.make(f"section {name} of {table.title}", lambda: maker.section(table, cells), None)
 
-    return tuple(section for make in _makers() if (section := made(make)))
-
-
-def _makers() -> tuple[Maker, ...]:
-    from bench.report.sections import (
-        checkpoint_choice as selection,
-    )
-    from bench.report.sections import (
-        cost,
-        literature,
-        stability,
-    )
-    from bench.report.sections import (
-        hybrid_curves as curves,
-    )
-
-    return (literature.section, curves.section, cost.section, stability.section, selection.section)
-
-
-CSV_FILES = ("literature.csv", "curves.csv", "cost.csv", "stability.csv", "selection.csv")
-"""Every file that a section may write."""
+    return tuple(section for maker in SECTIONS if (section := attempt(maker)))

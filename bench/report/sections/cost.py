@@ -1,4 +1,4 @@
-"""Gain against cost: what each refiner takes to fit, to refine and to train on, and who does better for less."""
+"""Gain against cost: the time that each refiner takes to fit, to refine and to train, and which gain more for less."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ SHOWN = {
     "refiner_parameters": ("refiner's parameters", 0),
     "n_parameters": ("network's parameters", 0),
 }
-"""Columns of the cell frame with their heading and decimals; those that no cell states are left out."""
+"""Costs with their heading and decimals; those that no record states are left out."""
 
 
 def pareto_front(placed: Sequence[tuple[float, float]]) -> list[int]:
-    """Positions of the (cost, gain) pairs that none gains more than for as little, by rising cost.
+    """Positions of the (cost, gain) pairs that no cheaper or equally cheap pair beats, by rising cost.
 
     >>> pareto_front([(3.0, 1.0), (1.0, 0.5), (2.0, 0.2)])
     [1, 0]
@@ -40,8 +40,8 @@ def pareto_front(placed: Sequence[tuple[float, float]]) -> list[int]:
     return front
 
 
-def cost_frame(table: Table, cells: pd.DataFrame) -> pd.DataFrame:
-    """A row for each tested refiner (arm ``refined``), the cheapest first; empty with fewer than two.
+def cost_frame(table: Table) -> pd.DataFrame:
+    """One row per tested refiner (arm ``refined``), the cheapest first; empty with fewer than two.
 
     Columns: ``refiner``; ``gain`` with ``gain_low``, ``gain_high`` (95 %, this row by itself) and ``gain_verdict``;
     ``seconds`` to fit and refine; the means over its cells of :data:`SHOWN`; and ``on_front``, whether none
@@ -53,10 +53,8 @@ def cost_frame(table: Table, cells: pd.DataFrame) -> pd.DataFrame:
     ]
     if len(tested) < 2:
         return pd.DataFrame()
-    scored = cells[(cells.arm == "refined") & (cells.status == "ok")]
-    of_refiner = scored[list(SHOWN)].apply(pd.to_numeric).groupby(scored.refiner).mean()
     for row, gain, limits in tested:
-        means = of_refiner.loc[row.refiner].to_dict()
+        costs = {name: row.costs.get(name, float("nan")) for name in SHOWN}
         found.append(
             {
                 "refiner": row.refiner,
@@ -64,8 +62,8 @@ def cost_frame(table: Table, cells: pd.DataFrame) -> pd.DataFrame:
                 "gain_low": limits.low,
                 "gain_high": limits.high,
                 "gain_verdict": gain.verdict,
-                "seconds": means["fit_seconds"] + means["refine_seconds"],
-                **means,
+                "seconds": costs["fit_seconds"] + costs["refine_seconds"],
+                **costs,
             }
         )
     frame = pd.DataFrame(found)
@@ -76,7 +74,7 @@ def cost_frame(table: Table, cells: pd.DataFrame) -> pd.DataFrame:
 
 def section(table: Table, cells: pd.DataFrame) -> Section | None:
     """The refiners by cost, those of the front marked."""
-    frame = cost_frame(table, cells)
+    frame = cost_frame(table)
     if frame.empty:
         return None
     stated = {name: shown for name, shown in SHOWN.items() if frame[name].notna().any()}
@@ -104,8 +102,8 @@ def section(table: Table, cells: pd.DataFrame) -> Section | None:
         gained = number(cheapest.gain, table.decimals, signed=True)
         finding += f"; `{cheapest.refiner}` takes {_amount(cheapest.seconds, 1)} s for {gained}"
     notes = (
-        "Front (●): no other refiner gains more for as many seconds of fit and refine. A fit is shared by all tasks "
-        "and seeds that use it; the training costs what every row's does.",
+        "Front (●): no refiner that takes as few seconds to fit and refine gains more. All tasks and seeds that use a "
+        "fit share it. Training costs the same as in the other rows.",
     )
     return Section("Gain against cost", f"{finding}.", headings, rows, notes, CSV, frame)
 

@@ -93,7 +93,7 @@ def curve_frame(table: Table, cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def section(table: Table, cells: pd.DataFrame) -> Section | None:
-    """The curves as a grid, a row a point."""
+    """The curves as a grid, one row per point."""
     frame = curve_frame(table, cells)
     if frame.empty:
         return None
@@ -132,18 +132,23 @@ def _finding(frame: pd.DataFrame, kind: str) -> str:
         more = first.saved_over_real > 0
         bound = first.k + (first.saved_over_real_most if more else first.saved_over_real_least)
         return (
-            f"What refined images replace lies beyond the measured numbers of labelled {kind} images: those refined "
-            f"with `{first.refiner}` and {first.k:,} labelled ones score as {'more' if more else 'fewer'} than "
-            f"{bound:,.0f} labelled ones alone."
+            f"What refined images replace lies beyond the measured numbers of labelled {kind} images: training on "
+            f"images {_mixture(first.refiner, first.k, kind)} scores like training on "
+            f"{'more' if more else 'fewer'} than {bound:,.0f} labelled ones alone."
         )
     best = measured.iloc[0]
     said = (
-        f"Images refined with `{best.refiner}` and {best.k:,} labelled {kind} ones score as "
-        f"{best.k + best.saved_over_real:,.0f} labelled ones alone: {_saved_text(best, 'real')}."
+        f"Training on images {_mixture(best.refiner, best.k, kind)} scores like training on "
+        f"{best.k + best.saved_over_real:,.0f} labelled {kind} images alone: {_saved_text(best, 'real')}."
     )
     if pd.notna(best.get("saved_over_hybrid", np.nan)):
         said += f" Beside unrefined images (`hybrid@k`) refining saves {_saved_text(best, 'hybrid')}."
     return said
+
+
+def _mixture(refiner: str, k: int, kind: str) -> str:
+    """``refined with `fda` and on 20 labelled real ones``."""
+    return f"refined with `{refiner}`" + (f" and on {k:,} labelled {kind} ones" if k else "")
 
 
 def _band(values: BySeed, groups: np.ndarray | None, metric: Metric) -> dict[str, float]:

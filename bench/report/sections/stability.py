@@ -49,7 +49,7 @@ def stability_frame(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def section(table: Table, cells: pd.DataFrame) -> Section | None:
-    """The split, a row a row of the table; nothing where no refiner was fitted more than once."""
+    """The split, one row per row of the table; ``None`` where no refiner was fitted more than once."""
     frame = stability_frame(cells)
     if frame.empty:
         return None

@@ -48,9 +48,11 @@ def test_labels_state_who_is_best_with_few_of_them(make_records):
     table, _, figures = figures_of(make_records(rows))
     figure = figures["What labelled images add"]
     score = table.find("refined_hybrid@20", "fda").score.value
-    assert figure.finding.startswith(f"With 20 labelled real images, fda + real scores best: {score:.1f} %.")
+    assert figure.finding.startswith(
+        f"With 20 labelled real images, training on fda + real scores best: {score:.1f} %."
+    )
     assert "All 1,000 of them alone reach" in figure.finding
-    assert {"fda + real", "source + real", "real alone", "100"} <= set(texts(figure))
+    assert {"fda + real", "source + real", "real images alone", "100"} <= set(texts(figure))
 
 
 def test_cost_names_the_pareto_front_alone(make_records, make_record):

@@ -53,15 +53,15 @@ def test_points_savings_and_ranges(section):
 
 def test_the_finding_names_the_smallest_k_that_was_measured(section):
     assert section(rows(), seed_spread=0.0).finding.startswith(
-        "Images refined with `fda` and 0 labelled real ones score as 7 labelled ones alone: +7 ["
+        "Training on images refined with `fda` scores like training on 7 labelled real images alone: +7 ["
     )
     extreme = {**rows(more_if_refined=0.6), ("refined", "fda"): 0.42}
     assert section(extreme, seed_spread=0.0).finding == (
-        "What refined images replace lies beyond the measured numbers of labelled real images: those refined with "
-        "`fda` and 0 labelled ones score as fewer than 5 labelled ones alone."
+        "What refined images replace lies beyond the measured numbers of labelled real images: training on images "
+        "refined with `fda` scores like training on fewer than 5 labelled ones alone."
     )
     better = {**rows(more_if_refined=0.6), ("refined", "fda"): 0.97}
-    assert "score as more than 1,000 labelled ones alone" in section(better, seed_spread=0.0).finding
+    assert "scores like training on more than 1,000 labelled ones alone" in section(better, seed_spread=0.0).finding
     unrefined = {row: accuracy for row, accuracy in rows().items() if not row[1]}
     assert section(unrefined, seed_spread=0.0).finding.startswith("No row with a refiner is on these curves")
     assert "Too few seeds" in section(rows(), seeds=1).finding
