@@ -87,7 +87,7 @@ class CUT(Refiner):
 
     name: ClassVar[str] = "cut"
     version: ClassVar[int] = 2
-    fit_seconds: ClassVar[float] = 50
+    fit_seconds: ClassVar[float] = 170
     Params: ClassVar[type[Frozen]] = Params
     tiles: ClassVar[bool] = True
     sizes_of: ClassVar[Mapping[str, Size]] = SIZES

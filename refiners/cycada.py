@@ -53,7 +53,7 @@ class CyCADA(cyclegan.CycleGAN):
 
     name: ClassVar[str] = "cycada"
     version: ClassVar[int] = 2
-    fit_seconds: ClassVar[float] = 50
+    fit_seconds: ClassVar[float] = 160
     needs: ClassVar[frozenset[Need]] = frozenset({Need.TASK_LOSS, Need.SOURCE_MODEL})
     Params: ClassVar[type[Frozen]] = Params
 

@@ -76,7 +76,7 @@ class CycleGAN(Refiner):
 
     name: ClassVar[str] = "cyclegan"
     version: ClassVar[int] = 2
-    fit_seconds: ClassVar[float] = 40
+    fit_seconds: ClassVar[float] = 150
     Params: ClassVar[type[Frozen]] = Params
     tiles: ClassVar[bool] = True
 

@@ -33,7 +33,7 @@ class FastCUT(cut.CUT):
 
     name: ClassVar[str] = "fastcut"
     version: ClassVar[int] = 2
-    fit_seconds: ClassVar[float] = 50
+    fit_seconds: ClassVar[float] = 130
     Params: ClassVar[type[Frozen]] = Params
     sizes_of: ClassVar[Mapping[str, Size]] = {
         "light": replace(cut.SIZES["light"], rounds=650),

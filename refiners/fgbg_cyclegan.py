@@ -62,7 +62,7 @@ class ForegroundBackgroundCycleGAN(cyclegan.CycleGAN):
 
     name: ClassVar[str] = "fgbg_cyclegan"
     version: ClassVar[int] = 2
-    fit_seconds: ClassVar[float] = 45
+    fit_seconds: ClassVar[float] = 155
     reads: ClassVar[Reads] = Reads(required=frozenset({"foreground"}))
     Params: ClassVar[type[Frozen]] = Params
 

@@ -53,7 +53,7 @@ class GenesisRT(cyclegan.CycleGAN):
 
     name: ClassVar[str] = "genesis_rt"
     version: ClassVar[int] = 2
-    fit_seconds: ClassVar[float] = 45
+    fit_seconds: ClassVar[float] = 155
     Params: ClassVar[type[Frozen]] = Params
 
     def game(self, networks: cyclegan.Networks, target: UnlabelledImages, context: FitContext) -> cyclegan.CycleGame:
