@@ -49,6 +49,10 @@ def list_(plugin: PluginOption = None) -> None:
         console.print("Plug-in files")
         for file, reason in registry.broken.items():
             show(str(file), f"not available: {reason}")
+    if registry.refused:
+        console.print("Installed plug-ins")
+        for plug_in, reason in registry.refused.items():
+            show(plug_in, f"not available: {reason}")
 
 
 @app.command()

@@ -79,6 +79,7 @@ class Registry:
     Attributes
     ----------
     broken: plug-in files that cannot be imported, with the reason and what to do.
+    refused: plug-ins of installed packages whose names are taken, with the reason.
 
     Raises
     ------
@@ -88,6 +89,7 @@ class Registry:
     def __init__(self, plugin_files: Sequence[Path] = ()) -> None:
         self.plugin_files = tuple(plugin_files)
         self.broken: dict[Path, str] = {}
+        self.refused: dict[str, str] = {}
         self._digests: dict[type, str] = {}
         self._of_files: dict[Path, list[type]] = {}
         self._packages: dict[tuple[type, str], str] = {}
@@ -102,8 +104,7 @@ class Registry:
             self._loaders[Pair][name] = _loader(Pair, module, name)
         for kind, group in ((Refiner, "bench.refiners"), (Task, "bench.tasks"), (Pair, "bench.pairs")):
             for point in importlib.metadata.entry_points(group=group):
-                self._loaders[kind][point.name] = self._installed(kind, point)
-                self._packages[kind, point.name] = point.dist.name if point.dist else ""
+                self._add_installed(kind, point)
         for file in self.plugin_files:
             self._add_file(file)
 
@@ -214,6 +215,18 @@ class Registry:
             digest=self._digests.get(cls, ""),
             contents=contents,
         )
+
+    def _add_installed(self, base: type, point: importlib.metadata.EntryPoint) -> None:
+        """Add an installed plug-in, unless its name is taken: results of one name are results of one code."""
+        package = point.dist.name if point.dist else ""
+        if point.name in self._loaders[base]:
+            owner = self._packages.get((base, point.name))
+            taken = f"installed package {owner} has one" if owner else "one is built in"
+            name = f"{base.__name__.lower()} {point.name!r} of installed package {package}"
+            self.refused[name] = f"the name is taken ({taken}); its author must rename it"
+            return
+        self._loaders[base][point.name] = self._installed(base, point)
+        self._packages[base, point.name] = package
 
     def _installed(self, base: type, point: importlib.metadata.EntryPoint) -> Callable[[], type]:
         def load() -> type:

@@ -110,6 +110,15 @@ def test_any_file_of_an_installed_package_counts_in_its_digest(tmp_path, monkeyp
     assert Registry().refiner("good")[1].digest not in ("", before)
 
 
+def test_an_installed_plug_in_does_not_replace_one_that_is_built_in(install):
+    install("good", GOOD_REFINER.replace('"good"', '"fda"'), "fda = good:Good")
+    registry = Registry()
+    assert registry.get(Refiner, "fda").__module__ == "refiners.fda"
+    assert registry.origin(Refiner, "fda") is None
+    reason = "the name is taken (one is built in); its author must rename it"
+    assert registry.refused == {"refiner 'fda' of installed package realgain-good": reason}
+
+
 def test_installed_plug_ins_that_cannot_be_imported_are_named_with_their_reason_and_stop_nothing(install):
     install("good", GOOD_REFINER, "good = good:Good")
     install("needy", "import not_there_at_all", "needy = needy:Needy")

@@ -260,3 +260,57 @@ def test_a_lock_held_by_another_run_is_busy_and_not_waited_for(executor, orders,
         assert wait(executor) == Busy(order.key)
     executor.submit(order)
     assert isinstance(wait(executor), Done)
+
+
+def test_a_fork_server_that_died_is_started_again(executor, orders):
+    made = orders("same")
+    executor.submit(made["fit"])
+    assert isinstance(wait(executor), Done)
+    (worker,) = executor._workers
+    worker.process.kill()
+    worker.process.join()
+    server = psutil.Process(worker.server)
+    server.kill()
+    executor.submit(orders("slow")["fit"])
+    assert isinstance(wait(executor), Done)
+    assert executor._workers[0].server != server.pid
+
+
+def test_time_in_which_the_run_stood_still_counts_against_no_job(executor, orders):
+    executor.submit(within(orders("advances")["fit"], 1.0))
+    (worker,) = executor._workers
+    while not worker.started:
+        executor.events(0.2)
+    psutil.Process(worker.process.pid).suspend()
+    time.sleep(5)
+    psutil.Process(worker.process.pid).resume()
+    assert isinstance(wait(executor), Done)
+
+
+def test_processes_that_forked_twice_end_with_their_worker(orders, tmp_path):
+    file = tmp_path / "daemons.py"
+    file.write_text(
+        "import subprocess\nfrom bench.api import Refiner\n"
+        "class Daemons(Refiner):\n    name, version = 'daemons', 1\n"
+        "    def fit(self, source, target, budget, context):\n"
+        "        subprocess.run(['sh', '-c', 'setsid sleep 601.25 & exit 0'])\n"
+        "    def refine(self, batch, generators): return dict(batch.inputs)\n"
+    )
+    both = Registry([TOYS, file])
+    executor = LocalExecutor(tmp_path / "store", both, n_workers=1)
+    order = orders("same")["fit"]
+
+    def daemons() -> list[psutil.Process]:
+        return [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "601.25"]]
+
+    try:
+        spec = order.spec.model_copy(update={"refiner": both.refiner("daemons")[1]})
+        executor.submit(replace(order, key="d" * 64, spec=spec))
+        assert isinstance(wait(executor), Done)
+        assert len(daemons()) == 1
+    finally:
+        executor.close()
+    deadline = time.monotonic() + 10
+    while any(p.status() != psutil.STATUS_ZOMBIE for p in daemons()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
