@@ -76,11 +76,16 @@ def rows_of_csv(path):
     return list(csv.DictReader(io.StringIO(path.read_text())))
 
 
+def breakable(page):
+    """The page's text; its headings hold ``[95 %]`` together by a no-break space."""
+    return page.read_text().replace("\N{NO-BREAK SPACE}", " ")
+
+
 def test_markdown_and_html_hold_the_same_tables(report):
     answers, *tables = markdown_tables(report.markdown.read_text())
     assert answers[0] == ["question", "answer"]
     assert len(tables) == 4
-    assert tables == TableReader(report.html.read_text()).tables
+    assert tables == TableReader(breakable(report.html)).tables
 
 
 def test_markdown_equals_the_csv_number_by_number(report):
@@ -271,7 +276,7 @@ class SortKeys(html.parser.HTMLParser):
 
 
 def test_the_page_sorts_by_the_unrounded_numbers_of_the_csv(report):
-    keys, rows = SortKeys(report.html.read_text()).rows, rows_of_csv(report.csv)
+    keys, rows = SortKeys(breakable(report.html)).rows, rows_of_csv(report.csv)
     fields = {
         "arm": "arm",
         "refiner": "refiner",
