@@ -35,6 +35,7 @@ def with_header(kind: bytes) -> bytes:
         (with_header(tarfile.GNUTYPE_LONGNAME), "a header of 50.0 MB"),
         (with_header(tarfile.XHDTYPE), "a header of 50.0 MB"),
     ],
+    ids=["nonsense", "no archive", "long name", "long header"],
 )
 def test_a_damaged_or_hostile_archive_is_refused(tmp_path, content, said):
     archive = tmp_path / "toys.tar.gz"

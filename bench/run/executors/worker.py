@@ -163,7 +163,9 @@ def _serve(
                 channel.send(STARTED)
                 entry = store.write(order.key, lambda folder: _run(order, folder, work))
             finally:
-                unfinished.unlink(missing_ok=True)  # only ever by the holder of the lock: it is another run's otherwise
+                # Only ever by the holder of the lock: they are another run's otherwise.
+                for left in (unfinished, *unfinished.parent.glob(f".{unfinished.name}.*.tmp")):
+                    left.unlink(missing_ok=True)
             return Done(order.key, entry, made=True)
     except DiskFull as error:
         return Failed(order.key, str(error), "", fatal=True)
