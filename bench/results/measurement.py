@@ -146,4 +146,18 @@ def read_measurements(results: Path) -> list[Measurement]:
     ------
     UserError: a document that is not a measurement of this schema (named).
     """
-    return [parse_measurement(data, results / place) for place, data in documents(results, MEASUREMENTS)]
+    measurements, unreadable = readable_measurements(results)
+    if unreadable:
+        raise UserError(f"{results}/{unreadable[0]}")
+    return measurements
+
+
+def readable_measurements(results: Path) -> tuple[list[Measurement], list[str]]:
+    """The measurements that can be read, and for each other document its place and what is wrong with it."""
+    measurements, unreadable = [], []
+    for place, data in documents(results, MEASUREMENTS):
+        try:
+            measurements.append(parse_measurement(data, Path(place)))
+        except UserError as error:
+            unreadable.append(str(error))
+    return measurements, unreadable
