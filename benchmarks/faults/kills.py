@@ -33,7 +33,7 @@ def run(trials: Trials, work: Path, n_kills: int, seed: int = 0) -> None:
         process = start(command(suite, place / "store", place / "results"))
         kills, family = _strike(process.pid, rng, seconds, min(MOST_PER_RUN, n_kills - n_done))
         ended = end(process)
-        problem = _judge(ended, place, reference, kills) or _left_over(family)
+        problem = _judge(ended, place, reference) or _left_over(family)
         for place_of_kill, (kind, name) in enumerate(kills):
             trials.add(Trial(kind, f"{n_done + place_of_kill}: {name}", problem))
         if ended.code == 0 or problem:
@@ -98,7 +98,7 @@ def _family(main: psutil.Process) -> list[tuple[str, psutil.Process]]:
     return found
 
 
-def _judge(ended: Ended, place: Path, reference: dict[str, str], kills: list[tuple[str, str]]) -> str:
+def _judge(ended: Ended, place: Path, reference: dict[str, str]) -> str:
     """What the kills of one run broke. A job whose worker was killed may fail: a later run does it again."""
     return ended.violation or difference(scores(place / "results"), reference, whole=ended.code == 0)
 

@@ -58,7 +58,7 @@ SNIPPETS: dict[str, str] = {
     "file size limit": "resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))",
     "few descriptors": "resource.setrlimit(resource.RLIMIT_NOFILE, (8, resource.RLIM_INFINITY))",
     "modules removed": "[sys.modules.pop(m) for m in list(sys.modules) if m.startswith('numpy')]",
-    "thread of seeds": "threading.Thread(target=lambda: [torch.manual_seed(0) for _ in iter(int, 1)], daemon=True).start()",
+    "thread of seeds": "def endless():\n    while True: torch.manual_seed(0)\nthreading.Thread(target=endless, daemon=True).start()",
     "thread that exits": "threading.Timer(0.3, lambda: os._exit(3)).start()",
     "child process": "subprocess.Popen(['sleep', '600'])",
     "warnings are errors": "warnings.simplefilter('error')",

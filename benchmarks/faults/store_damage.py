@@ -6,7 +6,6 @@ damaged in many places at once ends well with the records of an undisturbed run.
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 from collections.abc import Callable
@@ -115,32 +114,28 @@ def run(trials: Trials, work: Path, n_files: int, seed: int = 0) -> None:
         for number, original in batch:
             damage = DAMAGES[(number // len(kinds) + number) % len(DAMAGES)]
             name = f"{number}: {damage.__name__} {original.name}"
+            trials.attempt("damaged store file", name, lambda d=damage, o=original: _entry(work / "entry", d, o, rng))
             path = store / original.relative_to(pristine)
-            trials.attempt("damaged store file", name, lambda d=damage, p=path: _entry(store, d, p, rng))
+            if path.is_file() and not path.is_symlink():  # an earlier one may have taken the entry's place
+                damage(path, rng)
         trials.attempt("run on a damaged store", f"files {first} on", lambda: _mended(suite, store, work, reference))
     shutil.rmtree(store, ignore_errors=True)
 
 
-def _entry(root: Path, damage: Callable[[Path, random.Random], None], path: Path, rng: random.Random) -> str:
-    """Damage a file and look its entry up; then damage it again, for the run that follows."""
-    if not os.path.lexists(path):
-        return ""
-    key, entry = path.parent.name, path.parent
-    kept = entry.with_name(f"{key}.kept")
-    shutil.copytree(entry, kept)
+def _entry(scratch: Path, damage: Callable[[Path, random.Random], None], original: Path, rng: random.Random) -> str:
+    """Damage a file of a copy of its entry, in a store that holds nothing else, and look the entry up."""
+    key = original.parent.name
     heard: list[str] = []
-    damage(path, rng)
+    alone = Store(scratch, lambda _, reason: heard.append(reason))
+    shutil.rmtree(scratch, ignore_errors=True)
+    shutil.copytree(original.parent, alone.path(key))
     try:
-        found = Store(root, lambda _, reason: heard.append(reason)).find(key)
+        damage(alone.path(key) / original.name, rng)
+        found = alone.find(key)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
-    finally:
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        elif os.path.lexists(entry):
-            entry.unlink()
-        kept.rename(entry)
-    damage(path, rng)
+    if alone.path(key).exists() and not found:
+        return "the entry was not dropped"
     return "" if found is None and heard else "the damage was not noticed"
 
 
