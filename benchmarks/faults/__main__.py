@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 PARTS = ("kills", "store", "plugins", "inputs")
-CAMPAIGN = {"kills": 100, "store": 120, "plugins": 146, "inputs": 200}
+CAMPAIGN = {"kills": 100, "store": 120, "plugins": 146, "inputs": 400}
 QUICK = {"kills": 30, "store": 60, "plugins": 40, "inputs": 40}
 
 

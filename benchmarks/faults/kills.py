@@ -19,7 +19,7 @@ from benchmarks.faults.trials import Trial, Trials
 
 KINDS = ("main", "worker", "forkserver")
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-MOST_PER_RUN = 3
+MOST_PER_RUN = 4
 SECONDS_TO_LEAVE = 20
 
 
@@ -65,7 +65,7 @@ def _strike(
     began, seen = time.monotonic(), dict[int, psutil.Process]()
     main = psutil.Process(pid)
     for _ in range(most):
-        time.sleep(rng.uniform(0, seconds / 2))
+        time.sleep(rng.uniform(0, seconds / 3))
         family = _family(main)
         seen |= {process.pid: process for _, process in family}
         if not family:

@@ -13,10 +13,11 @@ from pathlib import Path
 from benchmarks.faults.runs import command, difference, end, last_line, scores, start, write_suite
 from benchmarks.faults.trials import Trial, Trials
 
-PER_RUN = 10
+PER_RUN = 20
 HOOKS = ("import", "fit", "refine")
 HEAD = "import os, sys, time, json, signal, threading, subprocess, random, builtins, resource, warnings, gc\n"
 HEAD += "import numpy as np\nimport torch\nfrom bench.api import Refiner\n\n"
+ENDLESS = "def endless():\n    while True: torch.manual_seed(0)\n"
 SNIPPETS: dict[str, str] = {
     "raises": "raise RuntimeError('the flux capacitor is empty')",
     "base exception": "raise BaseException('not an Exception')",
@@ -58,7 +59,7 @@ SNIPPETS: dict[str, str] = {
     "file size limit": "resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))",
     "few descriptors": "resource.setrlimit(resource.RLIMIT_NOFILE, (8, resource.RLIM_INFINITY))",
     "modules removed": "[sys.modules.pop(m) for m in list(sys.modules) if m.startswith('numpy')]",
-    "thread of seeds": "def endless():\n    while True: torch.manual_seed(0)\nthreading.Thread(target=endless, daemon=True).start()",
+    "thread of seeds": ENDLESS + "threading.Thread(target=endless, daemon=True).start()",
     "thread that exits": "threading.Timer(0.3, lambda: os._exit(3)).start()",
     "child process": "subprocess.Popen(['sleep', '600'])",
     "warnings are errors": "warnings.simplefilter('error')",
