@@ -24,6 +24,8 @@ Kind = Literal["cells", "measures", "pictures", "parts of the report", "files"]
 KINDS: tuple[Kind, ...] = ("cells", "measures", "pictures", "parts of the report", "files")
 FOLDER = "failures"
 """Of a results folder: tracebacks, one file each."""
+SHOWN_FILES = 3
+"""Unreadable files that a line names."""
 Made = TypeVar("Made")
 
 
@@ -56,9 +58,11 @@ class Failures:
             n_all = (self.n_of or {}).get(kind)
             of = f" of {n_all}" if n_all else ""
             names = sorted({failure.what for failure in of_kind})
-            which = f" ({', '.join(names)})" if kind == "parts of the report" else ""
+            shown = names if kind == "parts of the report" else names[:SHOWN_FILES] if kind == "files" else []
+            more = ", …" if kind == "files" and len(names) > SHOWN_FILES else ""
+            which = f" ({', '.join(shown)}{more})" if shown else ""
             noun = kind if of or len(of_kind) > 1 else kind.replace("parts", "part").removesuffix("s")
-            verb = "cannot be read and count as missing" if kind == "files" else "failed"
+            verb = "cannot be read" if kind == "files" else "failed"
             said.append(f"{len(of_kind)}{of} {noun} {verb}{which}: {counted(f.reason for f in of_kind)}")
         return said
 
@@ -76,14 +80,14 @@ def failures_of(
     records: Sequence[Record],
     measurements: Sequence[Measurement],
     galleries: Sequence[Gallery],
-    unreadable: Sequence[str] = (),
+    unreadable: Sequence[tuple[str, str]] = (),
 ) -> Failures:
-    """The failures that the files of a results folder tell of; ``unreadable`` are the files that cannot be read."""
+    """The failures that the files of a results folder tell of; ``unreadable`` are (place, reason) of its other files."""
     found = [Failure("cells", record.cell.id, record.reason) for record in records if record.status == "failed"]
     found += [
         Failure("measures", f"{m.kind} of {m.of.refiner}", m.reason) for m in measurements if m.status == "failed"
     ]
-    found += [Failure("files", line.split()[0], line) for line in unreadable]
+    found += [Failure("files", place, f"{place}: {reason}") for place, reason in unreadable]
     n_pictures = 0
     for gallery in galleries:
         n_pictures += len(gallery.strips) + len(gallery.missing)

@@ -54,7 +54,7 @@ def write_report(
     measurements: Sequence[Measurement] = (),
     figures: bool = True,
     results: Path | None = None,
-    unreadable: Sequence[str] = (),
+    unreadable: Sequence[tuple[str, str]] = (),
 ) -> ReportPaths:
     """Write ``leaderboard.md``, ``leaderboard.csv``, ``cells.csv`` and ``leaderboard.html``.
 

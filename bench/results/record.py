@@ -205,25 +205,26 @@ def read_records(results: Path) -> list[Record]:
     """
     records, unreadable = readable_records(results)
     if unreadable:
-        raise UserError(f"{results}/{unreadable[0]}; {DELETE}")
+        raise UserError(f"{results}/{' '.join(unreadable[0])}; {DELETE}")
     return records
 
 
-def readable_records(results: Path) -> tuple[list[Record], list[str]]:
+def readable_records(results: Path) -> tuple[list[Record], list[tuple[str, str]]]:
     """The records that can be read, and for each other document its place below ``results`` and what is wrong with it.
 
     Raises
     ------
     UserError: no such folder, or no readable record in it.
     """
-    records, unreadable = [], []
+    records: list[Record] = []
+    unreadable: list[tuple[str, str]] = []
     for place, data in documents(results, RECORDS):
         try:
             records.append(parse_record(data))
         except ValueError as error:
-            unreadable.append(f"{place} {error}")
+            unreadable.append((without_controls(place), str(error)))
     if not records and unreadable:
-        raise UserError(f"{results}/{unreadable[0]}; {DELETE}")
+        raise UserError(f"{results}/{' '.join(unreadable[0])}; {DELETE}")
     if not records:
         raise UserError(
             f"no records in {results}: run `python -m bench run` first, or name a results folder that has them"

@@ -60,9 +60,10 @@ def with_a_bad_one(make_record, folder):
 
 
 def test_the_readable_records_are_given_beside_what_is_wrong_with_the_others(make_record, tmp_path):
-    with_a_bad_one(make_record, tmp_path)
-    records, (line,) = readable_records(tmp_path)
+    name = with_a_bad_one(make_record, tmp_path)
+    records, ((place, line),) = readable_records(tmp_path)
     assert [record.cell.task_seed for record in records] == [0, 1]
+    assert place == name
     assert "is not a record of schema 1" in line
     with pytest.raises(UserError, match="delete it and run the suite again"):
         read_records(tmp_path)
