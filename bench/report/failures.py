@@ -82,7 +82,7 @@ def failures_of(
     galleries: Sequence[Gallery],
     unreadable: Sequence[tuple[str, str]] = (),
 ) -> Failures:
-    """The failures that the files of a results folder tell of; ``unreadable`` are (place, reason) of its other files."""
+    """The failures that the files of a results folder tell of; ``unreadable`` are (place, reason) of the others."""
     found = [Failure("cells", record.cell.id, record.reason) for record in records if record.status == "failed"]
     found += [
         Failure("measures", f"{m.kind} of {m.of.refiner}", m.reason) for m in measurements if m.status == "failed"
