@@ -8,6 +8,8 @@ from __future__ import annotations
 SUITE_BYTES = 2**18
 SUITE_NODES = 5000
 """Keys, values and entries of a YAML file, an alias counted as all that it stands for."""
+CLASS_FILE_NODES = 50_000
+"""Of a YAML file that names classes."""
 SUITE_DEPTH = 40
 SUITE_DIGITS = 18
 """Of an integer in a YAML file: what a 64-bit number holds."""

@@ -143,16 +143,11 @@ class Asked:
 
     def _named(self) -> Suite:
         from bench.suites.load import load_suite
-        from bench.suites.narrow import narrowed, with_refiners
+        from bench.suites.narrow import narrowed, with_lengths, with_refiners
 
         part = narrowed(load_suite(self.suite), self.task or (), self.model or (), self.row or ())
         suite = with_refiners(part, self.refiner or ())
-        asked = {"seeds": self.seeds, "fit_steps": self.fit_steps}
-        update = {key: value for key, value in asked.items() if value is not None}
-        if not update:
-            return suite
-        tables = tuple(table.model_copy(update=update) for table in suite.tables)
-        return suite.model_copy(update={"tables": tables})
+        return with_lengths(suite, self.seeds, self.fit_steps)
 
     def _own(self, options: dict[str, str]) -> Suite:
         from bench.suites.narrow import narrowed

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from bench.api.plain_text import without_controls
 from bench.cli.options import EXIT_INCOMPLETE
 
 if TYPE_CHECKING:
@@ -33,5 +34,5 @@ def end_incomplete(console: Console, failures: Failures, again: str, results: Pa
 def end_with(console: Console, head: str, lines: Sequence[str]) -> NoReturn:
     """A blank line, ``head`` and the indented ``lines``, then exit code 1."""
     for line in ("", head, *(f"  {line}" for line in lines)):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(without_controls(line), markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(EXIT_INCOMPLETE)

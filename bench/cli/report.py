@@ -36,8 +36,8 @@ def report(
     from bench.report.notes import run_command
     from bench.report.terminal import print_report
     from bench.results.files import write_atomically
-    from bench.results.measurement import read_measurements
-    from bench.results.record import read_records
+    from bench.results.measurement import readable_measurements
+    from bench.results.record import readable_records
 
     if index:
         from bench.report.index import results_index
@@ -46,8 +46,9 @@ def report(
         print(f"Wrote {results / 'README.md'}")
         return
     console = make_console()
-    records = read_records(results)
-    paths = write_report(records, results, read_measurements(results), figures)
+    records, bad = readable_records(results)
+    measurements, bad_measurements = readable_measurements(results)
+    paths = write_report(records, results, measurements, figures, unreadable=[*bad, *bad_measurements])
     if latex:
         from bench.report.latex import leaderboard_latex
 
@@ -111,12 +112,15 @@ def compare(
     from bench.report.changes import changes
     from bench.report.failures import failures_of
     from bench.report.terminal import print_changes
-    from bench.results.record import read_records
+    from bench.results.record import readable_records
 
     console = make_console()
-    old, new = (read_records(folder) for folder in (before, after))
+    (old, old_bad), (new, new_bad) = (readable_records(folder) for folder in (before, after))
     print_changes(changes(old, new), console)
-    failed = {folder: failures_of(records, (), ()) for folder, records in ((before, old), (after, new))}
+    failed = {
+        folder: failures_of(records, (), (), bad)
+        for folder, records, bad in ((before, old, old_bad), (after, new, new_bad))
+    }
     if any(failed.values()):
         lines = [f"{folder}: {line}" for folder, failures in failed.items() for line in failures.lines()]
         step = "Next: mend the cause, run the suite of the folder again, then compare again."

@@ -64,8 +64,8 @@ def run(
     from bench.report.failures import Attempts
     from bench.report.terminal import print_findings, print_first, print_report
     from bench.results.documents import is_published
-    from bench.results.measurement import read_measurements
-    from bench.results.record import read_records
+    from bench.results.measurement import readable_measurements
+    from bench.results.record import readable_records
     from bench.run import timings
     from bench.run.executors.local import LocalExecutor, start_server
     from bench.run.progress import display
@@ -98,7 +98,7 @@ def run(
         def on_tables(records: Sequence[Record]) -> None:
             shown.make(
                 "a table on the screen",
-                lambda: print_report(tables_of(records, read_measurements(results)), console),
+                lambda: print_report(tables_of(records, readable_measurements(results)[0]), console),
                 None,
             )
 
@@ -129,7 +129,8 @@ def run(
         timings.save(kept.root, plan, outcome.made)
         _print_without_scores(console, plan, outcome, executor.n_workers, quiet, results)
         return
-    paths = write_report(read_records(results), results, read_measurements(results))
+    (records, bad), (measurements, bad_measurements) = readable_records(results), readable_measurements(results)
+    paths = write_report(records, results, measurements, unreadable=[*bad, *bad_measurements])
     timings.save(kept.root, plan, outcome.made)
     shown.make("the findings on the screen", lambda: print_findings(paths.tables, console), None)
     _print_summary(console, plan, outcome, executor.n_workers, quiet)

@@ -20,10 +20,12 @@ from bench.results.gallery import Gallery
 from bench.results.measurement import Measurement
 from bench.results.record import Record
 
-Kind = Literal["cells", "measures", "pictures", "parts of the report"]
-KINDS: tuple[Kind, ...] = ("cells", "measures", "pictures", "parts of the report")
+Kind = Literal["cells", "measures", "pictures", "parts of the report", "files"]
+KINDS: tuple[Kind, ...] = ("cells", "measures", "pictures", "parts of the report", "files")
 FOLDER = "failures"
 """Of a results folder: tracebacks, one file each."""
+SHOWN_FILES = 3
+"""Unreadable files that a line names."""
 Made = TypeVar("Made")
 
 
@@ -56,9 +58,12 @@ class Failures:
             n_all = (self.n_of or {}).get(kind)
             of = f" of {n_all}" if n_all else ""
             names = sorted({failure.what for failure in of_kind})
-            which = f" ({', '.join(names)})" if kind == "parts of the report" else ""
-            noun = kind if of or len(of_kind) > 1 else kind.replace("parts", "part")
-            said.append(f"{len(of_kind)}{of} {noun} failed{which}: {counted(f.reason for f in of_kind)}")
+            shown = names if kind == "parts of the report" else names[:SHOWN_FILES] if kind == "files" else []
+            more = ", …" if kind == "files" and len(names) > SHOWN_FILES else ""
+            which = f" ({', '.join(shown)}{more})" if shown else ""
+            noun = kind if of or len(of_kind) > 1 else kind.replace("parts", "part").removesuffix("s")
+            verb = "cannot be read" if kind == "files" else "failed"
+            said.append(f"{len(of_kind)}{of} {noun} {verb}{which}: {counted(f.reason for f in of_kind)}")
         return said
 
     def next_step(self, again: str) -> str:
@@ -72,13 +77,17 @@ class Failures:
 
 
 def failures_of(
-    records: Sequence[Record], measurements: Sequence[Measurement], galleries: Sequence[Gallery]
+    records: Sequence[Record],
+    measurements: Sequence[Measurement],
+    galleries: Sequence[Gallery],
+    unreadable: Sequence[tuple[str, str]] = (),
 ) -> Failures:
-    """The failures that the files of a results folder record."""
+    """The failures that the files of a results folder record; ``unreadable`` are (place, reason) of the others."""
     found = [Failure("cells", record.cell.id, record.reason) for record in records if record.status == "failed"]
     found += [
         Failure("measures", f"{m.kind} of {m.of.refiner}", m.reason) for m in measurements if m.status == "failed"
     ]
+    found += [Failure("files", place, f"{place}: {reason}") for place, reason in unreadable]
     n_pictures = 0
     for gallery in galleries:
         n_pictures += len(gallery.strips) + len(gallery.missing)

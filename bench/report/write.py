@@ -56,6 +56,7 @@ def write_report(
     measurements: Sequence[Measurement] = (),
     figures: bool = True,
     results: Path | None = None,
+    unreadable: Sequence[tuple[str, str]] = (),
 ) -> ReportPaths:
     """Write ``leaderboard.md``, ``leaderboard.csv``, ``cells.csv`` and ``leaderboard.html``.
 
@@ -63,6 +64,8 @@ def write_report(
     are removed. The page shows the suite's file and the gallery of ``results`` (default: ``folder``) where there are
     any, and no drawing without ``figures`` (matplotlib is not loaded then). Without measurements the tables have no
     columns for them. Equal records, measurements, suite file, gallery and choice give equal bytes.
+
+    ``unreadable`` says which files of the folder are missing from all that (:func:`.readable_records`).
 
     Each part of the report is made by itself: one that fails is left out and stands in ``failures``, its traceback in
     the folder ``failures``. Both pages begin with what failed.
@@ -85,7 +88,9 @@ def write_report(
     attempts = Attempts(folder)
     frame = cell_frame(records)
     tables = tuple(leaderboard(frame, measurements, attempts))
-    of_folder = failures_of(records, measurements, attempts.make("pictures", lambda: read_galleries(results), []))
+    of_folder = failures_of(
+        records, measurements, attempts.make("pictures", lambda: read_galleries(results), []), unreadable
+    )
     again = " and ".join(f"`{run_command(suite)}`" for suite in dict.fromkeys(record.suite for record in records))
 
     def failures() -> Failures:

@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from bench.api import UserError
-from bench.api.plain_text import name_part
+from bench.api.plain_text import name_part, without_controls
 from bench.results.documents import MEASUREMENTS, documents
 from bench.results.files import Strict, write_atomically
 from bench.results.record import Array, first_problem
@@ -147,4 +147,19 @@ def read_measurements(results: Path) -> list[Measurement]:
     ------
     UserError: a document that is not a measurement of this schema (named).
     """
-    return [parse_measurement(data, results / place) for place, data in documents(results, MEASUREMENTS)]
+    measurements, unreadable = readable_measurements(results)
+    if unreadable:
+        raise UserError(f"{results}/{unreadable[0][1]}")
+    return measurements
+
+
+def readable_measurements(results: Path) -> tuple[list[Measurement], list[tuple[str, str]]]:
+    """The measurements that can be read, and for each other document its place and what is wrong with it."""
+    measurements: list[Measurement] = []
+    unreadable: list[tuple[str, str]] = []
+    for place, data in documents(results, MEASUREMENTS):
+        try:
+            measurements.append(parse_measurement(data, Path(place)))
+        except UserError as error:
+            unreadable.append((without_controls(place), str(error)))
+    return measurements, unreadable

@@ -26,6 +26,7 @@ from bench.results.documents import RECORDS, documents
 from bench.results.files import Strict, write_atomically
 
 SCHEMA = 1
+DELETE = "delete it and run the suite again"
 
 
 class Cell(Strict):
@@ -222,17 +223,33 @@ def read_records(results: Path) -> list[Record]:
     ------
     UserError: no such folder, no record in it, or a document that is not a record of this schema (named).
     """
-    records = []
+    records, unreadable = readable_records(results)
+    if unreadable:
+        raise UserError(f"{results}/{' '.join(unreadable[0])}; {DELETE}")
+    return records
+
+
+def readable_records(results: Path) -> tuple[list[Record], list[tuple[str, str]]]:
+    """The records that can be read, and for each other document its place below ``results`` and what is wrong with it.
+
+    Raises
+    ------
+    UserError: no such folder, or no readable record in it.
+    """
+    records: list[Record] = []
+    unreadable: list[tuple[str, str]] = []
     for place, data in documents(results, RECORDS):
         try:
             records.append(parse_record(data))
         except ValueError as error:
-            raise UserError(f"{results / place} {error}; delete it and run the suite again") from None
+            unreadable.append((without_controls(place), str(error)))
+    if not records and unreadable:
+        raise UserError(f"{results}/{' '.join(unreadable[0])}; {DELETE}")
     if not records:
         raise UserError(
             f"no records in {results}: run `python -m bench run` first, or name a results folder that has them"
         )
-    return records
+    return records, unreadable
 
 
 def parse_record(data: bytes) -> Record:
@@ -271,11 +288,14 @@ def _problem(record: Record) -> str:
         for name, value in checkpoint.model_dump().items():
             if value is not None and not math.isfinite(value):
                 return f"selection.checkpoints.{number}.{name} is {value}; expected a finite number"
-    if record.contributions is not None:
+    arrays = {f"per_image.{name}": (array, "biuf") for name, array in record.per_image.items()}
+    arrays |= {"contributions": (record.contributions, "biuf")} if record.contributions else {}
+    arrays |= {"groups": (record.groups, "biufU")} if record.groups else {}
+    for name, (array, kinds) in arrays.items():
         try:
-            contributions = record.contributions.unpack()
+            kind = array.unpack().dtype.kind
         except ValueError as error:
-            return f"contributions are unreadable ({error})"
-        if contributions.dtype.kind not in "biuf":
-            return f"contributions are of dtype {record.contributions.dtype}; expected numbers"
+            return f"{name}: unreadable ({error})"
+        if kind not in kinds:
+            return f"{name} is of dtype {array.dtype}; expected numbers"
     return ""

@@ -34,8 +34,10 @@ baselines manufacture gains (docs/design.md, Arms); it is a table of its own whe
 
 from __future__ import annotations
 
+import hashlib
+import re
 import reprlib
-from collections.abc import Hashable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -45,6 +47,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from bench.api import Frozen, Limits, UserError, bounds
 from bench.api.names import nearest, unknown
 from bench.api.plain_text import without_controls
+from bench.data.bounded_yaml import UNREADABLE, load_bounded
 from bench.results.files import write_atomically
 from bench.suites.arms import grid
 
@@ -170,8 +173,8 @@ def read_yaml(path: Path) -> dict[Any, Any]:
             raw = file.read(bounds.SUITE_BYTES + 1)
         if len(raw) > bounds.SUITE_BYTES:
             raise yaml.YAMLError(f"it is larger than {bounds.SUITE_BYTES:,} bytes")
-        content = yaml.load(raw.decode(), _Bounded)  # a SafeLoader
-    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
+        content = load_bounded(raw.decode())
+    except UNREADABLE as error:
         reason = without_controls(" ".join(str(error).split()))[:300] or type(error).__name__
         raise UserError(f"suite {path} is not readable as YAML: {reason}") from None
     except OSError as error:
@@ -182,73 +185,29 @@ def read_yaml(path: Path) -> dict[Any, Any]:
     return content
 
 
-MERGE_TAG = "tag:yaml.org,2002:merge"
-"""Of the key ``<<``, which takes over another mapping's keys and may be overridden."""
+def suite_name(words: str) -> str:
+    """A suite's name made of any text: one that a folder can have, with a digest in place of what is too long.
 
-
-TOO_MANY = f"it holds more than {bounds.SUITE_NODES:,} values, aliases counted in full"
-
-
-class _Bounded(yaml.SafeLoader):
-    """Safe YAML of a bounded size, in which a key that stands twice is an error.
-
-    Plain YAML keeps the last of two keys and says nothing. An alias counts as all that it stands for: ten lines of
-    aliases may stand for a thousand million values.
+    >>> suite_name("My Photos-depth:crop=garg")
+    'my_photos-depth_crop_garg'
     """
-
-    def __init__(self, stream: str) -> None:
-        super().__init__(stream)
-        self._depth = 0
-        self._sizes: dict[int, int] = {}
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        self._depth += 1
-        if self._depth > bounds.SUITE_DEPTH:
-            raise yaml.YAMLError(f"it is nested more than {bounds.SUITE_DEPTH} deep")
-        if len(self._sizes) > bounds.SUITE_NODES:
-            raise yaml.YAMLError(TOO_MANY)
-        is_alias = self.check_event(yaml.AliasEvent)
-        node = super().compose_node(parent, index)
-        self._depth -= 1
-        if node is not None and is_alias and id(node) not in self._sizes:
-            raise yaml.YAMLError(f"an alias inside what it stands for, line {node.start_mark.line + 1}")
-        if node is not None and not is_alias:
-            self._sizes[id(node)] = self._size(node)
-        return node
-
-    def _size(self, node: yaml.Node) -> int:
-        children: list[yaml.Node] = []
-        if isinstance(node, yaml.MappingNode):
-            children = [one for pair in node.value for one in pair]
-        elif isinstance(node, yaml.SequenceNode):
-            children = node.value
-        size = 1 + sum(self._sizes[id(child)] for child in children)
-        if size > bounds.SUITE_NODES:
-            raise yaml.YAMLError(TOO_MANY)
-        return size
-
-    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        if len(node.value) > bounds.SUITE_DIGITS:
-            raise yaml.YAMLError(
-                f"a number of {len(node.value)} characters, line {node.start_mark.line + 1}; "
-                f"{bounds.SUITE_DIGITS} at most"
-            )
-        return int(super().construct_yaml_int(node))
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key in (self.construct_object(key, deep=True) for key, _ in node.value if key.tag != MERGE_TAG):
-            if not isinstance(key, Hashable):
-                raise yaml.YAMLError(f"a list or mapping as a key, line {node.start_mark.line + 1}")
-            if key in seen:
-                raise yaml.YAMLError(
-                    f"key {str(key)[:80]!r} stands twice in one mapping, line {node.start_mark.line + 1}"
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
+    name = re.sub(r"[^a-z0-9._-]+", "_", words.lower()).lstrip("._-") or "suite"
+    if len(name) <= bounds.NAME_BYTES:
+        return name
+    return f"{name[: bounds.NAME_BYTES - 9]}-{hashlib.sha256(words.encode(errors='surrogateescape')).hexdigest()[:8]}"
 
 
-_Bounded.add_constructor("tag:yaml.org,2002:int", _Bounded.construct_yaml_int)
+def checked(content: Mapping[str, Any]) -> Suite:
+    """The suite that options of the command line make, held to the same limits as a suite file.
+
+    Raises
+    ------
+    UserError: a value outside its limits.
+    """
+    try:
+        return Suite.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"the suite with the options of the command line: {explain(error, Suite)}") from None
 
 
 def save_suite(suite: Suite, path: Path) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from bench.api import UserError
 from bench.api.names import canonical, nearest, split_variant
 from bench.suites.arms import Arm
-from bench.suites.load import ArmEntry, Suite, TableEntry
+from bench.suites.load import ArmEntry, Suite, TableEntry, checked, suite_name
 
 
 def with_refiners(suite: Suite, variants: Sequence[str]) -> Suite:
@@ -16,7 +15,7 @@ def with_refiners(suite: Suite, variants: Sequence[str]) -> Suite:
 
     Raises
     ------
-    UserError: no table of the suite has refiners.
+    UserError: no table of the suite has refiners, or it would have more than a suite may.
     """
     if not variants:
         return suite
@@ -33,7 +32,7 @@ def with_refiners(suite: Suite, variants: Sequence[str]) -> Suite:
             f"suite {suite.name!r} compares no refiners, so there is no table to add {more[0]!r} to; "
             "name a suite that does (see `list`)"
         )
-    return suite.model_copy(update={"tables": tables})
+    return checked(suite.model_dump() | {"tables": [table.model_dump() for table in tables]})
 
 
 def narrowed(suite: Suite, tasks: Sequence[str] = (), models: Sequence[str] = (), rows: Sequence[str] = ()) -> Suite:
@@ -66,8 +65,19 @@ def narrowed(suite: Suite, tasks: Sequence[str] = (), models: Sequence[str] = ()
         tables = list(dict.fromkeys(tables))
     if rows:
         tables = _with_rows_alone(tables, rows)
-    name = re.sub(r"[^a-z0-9._-]+", "_", "-".join([suite.name, *tasks, *models, *rows]).lower())
-    return suite.model_copy(update={"name": name, "tables": tuple(tables)})
+    name = suite_name("-".join([suite.name, *tasks, *models, *rows]))
+    return checked(suite.model_dump() | {"name": name, "tables": [table.model_dump() for table in tables]})
+
+
+def with_lengths(suite: Suite, seeds: int | None, fit_steps: int | None) -> Suite:
+    """The suite with other numbers of seeds and of fit steps in all its tables; ``None`` leaves them.
+
+    Raises
+    ------
+    UserError: more than a suite may have.
+    """
+    update = {key: value for key, value in {"seeds": seeds, "fit_steps": fit_steps}.items() if value is not None}
+    return checked(suite.model_dump() | {"tables": [table.model_dump() | update for table in suite.tables]})
 
 
 def _with_rows_alone(tables: Sequence[TableEntry], rows: Sequence[str]) -> list[TableEntry]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
@@ -15,7 +14,7 @@ from bench.data.depth_units import ALLOWED as ALLOWED_UNITS
 from bench.data.folders import printable
 from bench.data.formats import FORMATS
 from bench.data.own.pair import OwnPair, OwnParams
-from bench.suites.load import Suite, TableEntry
+from bench.suites.load import Suite, TableEntry, checked, suite_name
 
 REFINERS = ("histogram", "reinhard", "fda:beta=0.05")
 """Compared where none is named: those that need no training, so that a first answer comes soon."""
@@ -56,7 +55,8 @@ def own_suite(
 
     Raises
     ------
-    UserError: no source, target, task or such budget, or a folder's path that a suite cannot hold.
+    UserError: no source, target, task or such budget, a folder's path that a suite cannot hold, or more of anything
+        than a suite may have.
     """
     if missing := [f"--{key}" for key in ("source", "target") if not options[key]] + ["--task"] * (not task):
         raise UserError(
@@ -95,20 +95,19 @@ def own_suite(
         n_train = OwnPair(params).counts(Limits())["target_train"]
         arms += [f"hybrid@{next((k for k in LABELLED_IMAGES if 3 * k <= 2 * n_train), 1)}", "oracle"]
     source, target = (Path(stated[side]).name for side in ("source", "target"))
-    name = re.sub(r"[^a-z0-9._-]+", "_", f"{source}-{target}-{task}".lower()).lstrip("._-")
     entry = {
         "pair": join_variant("own", stated),
         "task": task,
         "model": model,
         "budget": budget,
         "seeds": seeds,
-        "refiners": refiners or REFINERS,
+        "refiners": [*(refiners or REFINERS)],
         "arms": arms,
         "train_steps": train_steps,
         "fit_steps": fit_steps,
     }
-    table = TableEntry.model_validate(entry)
-    return Suite(name=name, title=f"{source} to {target}: a user's own folders", tables=(table,))
+    name, title = suite_name(f"{source}-{target}-{task}"), f"{source} to {target}: a user's own folders"
+    return checked({"name": name, "title": title, "tables": [entry]})
 
 
 def folders_of(pairs: Sequence[str]) -> tuple[str, ...]:

@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 from bench.api import UserError
+from bench.api.errors import DataError
 from bench.api.plain_text import clean, name_part, without_controls
+from bench.data.formats.yolo_names import _of_yaml as meaning_of_yaml
 from bench.results.files import write_atomically
 from bench.results.measurement import Subject, file_name
 from bench.results.record import Array, Cell
@@ -17,6 +19,8 @@ from bench.run import timings
 from bench.run.runner import OURS, Runner
 from bench.run.store import MANIFEST, Misplaced, Store
 from bench.suites.load import load_suite
+from bench.suites.narrow import narrowed, with_lengths, with_refiners
+from bench.suites.own_folders import own_suite
 
 KEY = "ab" * 32
 SUITE = """
@@ -202,3 +206,40 @@ def test_the_pages_of_a_broken_suite_file_are_refused(tmp_path):
         suite_of(tmp_path)
     (tmp_path / "suite.yaml").write_text(yaml.safe_dump({"title": "a\x1b[2J"}))
     assert suite_of(tmp_path)[0] == "a[2J"
+
+
+def test_options_of_the_command_line_are_held_to_the_maxima_of_a_suite(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(SUITE)
+    suite = load_suite(str(path))
+    assert [table.seeds for table in with_lengths(suite, 7, None).tables] == [7]
+    for seeds, fit_steps in ((1001, None), (None, 10**10)):
+        with pytest.raises(UserError, match="less than or equal to"):
+            with_lengths(suite, seeds, fit_steps)
+    with pytest.raises(UserError, match="at most 500"):
+        with_refiners(suite, [f"fda:beta=0.{n}" for n in range(600)])
+
+
+def test_a_suite_of_own_folders_is_held_to_the_maxima_too(tmp_path):
+    options = {"source": str(tmp_path), "target": str(tmp_path)}
+    with pytest.raises(UserError, match="seeds: input should be less than or equal to 1000; found 5000"):
+        own_suite("depth", options, seeds=5000)
+
+
+def test_a_suite_narrowed_to_many_rows_has_a_folder_s_name(tmp_path):
+    path = tmp_path / "mine.yaml"
+    variants = [f"fda:beta=0.{n}" for n in range(100, 140)]
+    path.write_text(SUITE.replace("[histogram]", str(variants)))
+    suite = load_suite(str(path))
+    names = [narrowed(suite, rows=[f"refined {v}" for v in some]).name for some in (variants, variants[:-1])]
+    assert max(map(len, names)) <= 120
+    assert names[0] != names[1]
+    for name in names:
+        (tmp_path / name).mkdir()
+
+
+def test_a_bomb_among_class_files_is_refused(tmp_path):
+    path = tmp_path / "data.yaml"
+    path.write_text("names:\n  a: 1\n" + bomb(9))
+    with pytest.raises(DataError, match="aliases counted in full"):
+        meaning_of_yaml(path, needed=True)

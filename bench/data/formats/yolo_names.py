@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.api.bounds import CLASS_FILE_NODES
 from bench.api.errors import DataError
+from bench.data.bounded_yaml import UNREADABLE, load_bounded
 from bench.data.formats.class_files import names_of_txt, text_of
 
 NAME_FILES = ("classes.txt", "labels.txt", "obj.names", "_classes.txt", "names.txt")
@@ -115,15 +117,13 @@ def _refuse_disagreement(meanings: Sequence[Meaning], why: str) -> None:
 
 def _of_yaml(path: Path, *, needed: bool) -> Meaning | None:
     """``None`` where a YAML file has no names and needs none, since it may be about anything."""
-    import yaml
-
     try:
-        content = yaml.load(text_of(path), Loader=yaml.BaseLoader)  # strings alone: a class may be called "no"
+        content = load_bounded(text_of(path), CLASS_FILE_NODES, texts=True)  # a class may be called "no"
         if not needed and not (isinstance(content, dict) and "names" in content):
             return None
         names = content["names"]
         return Meaning(_by_id(names), _keypoints(content.get("kpt_shape")), path)
-    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+    except (*UNREADABLE, KeyError, TypeError) as error:
         raise DataError(
             f"{path}: {' '.join(str(error).split())}; expected the key names, the classes as a list, or by id from 0, "
             "and kpt_shape, where it is there, as [count, 2 or 3]"
@@ -137,6 +137,8 @@ def _by_id(names: Any) -> tuple[str, ...]:
     if not isinstance(names, dict) or not names:
         raise ValueError(f"names is {names!r}")
     by_id = {int(key): str(name) for key, name in names.items()}
+    if max(by_id) >= CLASS_FILE_NODES:
+        raise ValueError(f"an id of {max(by_id)}; at most {CLASS_FILE_NODES - 1} is allowed")
     return tuple(by_id.get(i, "") for i in range(max(by_id) + 1))
 
 

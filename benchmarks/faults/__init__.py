@@ -1,0 +1,1 @@
+"""A campaign of kills, damaged files, hostile plug-ins and bad inputs: ``python -m benchmarks.faults``."""
