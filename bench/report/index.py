@@ -38,8 +38,8 @@ results/SUITE` packed it:
 leaderboards again from the records, `python -m bench check results/SUITE` looks for objections, and
 `python -m bench report --index results` writes this page.
 
-Rows of learned refiners in `camvid-jpeg88`, `cards`, `digits`, `kitchen` and `linemod` were made with version 1 of these
-refiners: shorter light fits, some of them with wrong gradients of instance normalisation on CPUs (CHANGELOG.md, 0.2.0).
+Rows of learned refiners in `camvid-jpeg88`, `cards`, `digits`, `kitchen` and `linemod` were made with version 1 of
+these refiners: shorter light fits, some with wrong gradients of instance normalisation on CPUs (CHANGELOG.md, 0.2.0).
 `python -m bench check results/SUITE` lists them. They say little about the methods and will be run again.
 
 ▲ a refiner gains detectably over the same synthetic images unrefined, ▼ every refiner loses, ○ no gain is resolved.
