@@ -163,3 +163,10 @@ def test_two_folders_may_have_two_kinds_and_units(tmp_path):
     params = {"task": "depth", "source": tmp_path / "source", "target": tmp_path / "target"}
     pair = OwnPair(OwnPair.Params(**params, target_depth_unit="1/5000m"))
     assert any(line.startswith("median depth: source 3.0") and "target 3.0" in line for line in pair.describe("light"))
+
+
+@pytest.mark.parametrize(("text", "metres_per_step"), [("20/255m", 20 / 255), ("10/255", 10 / 255), ("5cm", 0.05)])
+def test_eight_bits_take_a_stated_scale(tmp_path, text, metres_per_step):
+    folders.save(np.array([[0, 10, 100, 254]] * 4, np.uint8), tmp_path / "a.png")
+    found = read_depth_m(tmp_path / "a.png", parse_unit(text))
+    np.testing.assert_allclose(found[0], np.array([0, 10, 100, 254]) * metres_per_step, rtol=1e-5)

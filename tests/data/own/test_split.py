@@ -60,12 +60,15 @@ def own(root, **options):
     return OwnPair(OwnParams(task="classification", source=root / "source", target=root / "target", **options))
 
 
-def test_a_fixed_camera_is_answered_with_what_the_command_line_can_do(tmp_path):
-    fixed_camera(tmp_path / "target", 0, 6)
-    fixed_camera(tmp_path / "test", 6, 3)
+@pytest.mark.parametrize(("n_train", "n_test"), [(6, 3), (4, 4), (8, 2)])
+def test_a_fixed_camera_is_answered_with_what_the_command_line_can_do(tmp_path, n_train, n_test):
+    fixed_camera(tmp_path / "target", 0, n_train)
+    fixed_camera(tmp_path / "test", n_train, n_test)
     pair = own(tmp_path, target_test=tmp_path / "test", group_by="prefix")
     splits = pair.target(SIZE, "resize", Limits())
-    with pytest.raises(DataError, match=r"near-duplicates .*6 images of target_train and 3 of target_test") as caught:
+    with pytest.raises(
+        DataError, match=rf"near-duplicates .*{n_train} images of target_train and {n_test} of"
+    ) as caught:
         check_disjoint({"target_train": splits.train, "target_test": splits.test}, remedy=pair.overlap_remedy)
     assert "leave --target-test out and put those images into --target" in str(caught.value)
     assert "bench.data" not in str(caught.value)
@@ -78,7 +81,7 @@ def test_one_sequence_is_not_sent_to_target_test(tmp_path):
     assert "--target-test" not in str(caught.value)
 
 
-@pytest.mark.parametrize("n_copies", [30, 40])
+@pytest.mark.parametrize("n_copies", [28, 30, 40])
 def test_halves_that_are_none_are_explained_by_near_duplicates(tmp_path, n_copies):
     for i in range(20):
         folders.save(folders.picture(500 + i), tmp_path / "target" / f"{i}.png")
